@@ -1,0 +1,107 @@
+package raftrpc
+
+import (
+	"bytes"
+	"fmt"
+	"time"
+
+	"github.com/hashicorp/raft"
+)
+
+// dispatch passes an RPC to raft and returns what raft answers. The RPC waits
+// at most patience for raft to take it, because by then its sender has given
+// up; once taken, it waits for as long as raft needs.
+func (h *handle) dispatch(rpc raft.RPC, patience time.Duration) (any, error) {
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	if err := h.takeTurn(timer); err != nil {
+		return nil, err
+	}
+	defer h.endTurn()
+	return h.hand(rpc, timer)
+}
+
+// takeTurn waits until no other RPC is with raft.
+func (h *handle) takeTurn(timer *time.Timer) error {
+	select {
+	case h.turn <- struct{}{}:
+		return nil
+	case <-timer.C:
+		return ErrBusy
+	case <-h.ctx.Done():
+		return h.whyEnded(h.ctx.Err())
+	}
+}
+
+func (h *handle) endTurn() { <-h.turn }
+
+// hand passes an RPC to raft; the caller has the turn.
+func (h *handle) hand(rpc raft.RPC, timer *time.Timer) (any, error) {
+	answered := make(chan raft.RPCResponse, 1) // buffered: raft must never wait for us
+	rpc.RespChan = answered
+	select {
+	case <-h.ctx.Done(): // first alone, lest a retired consumer win by chance
+		return nil, h.whyEnded(h.ctx.Err())
+	default:
+	}
+	select {
+	case h.consumer <- rpc:
+	case <-timer.C:
+		return nil, ErrBusy
+	case <-h.ctx.Done():
+		return nil, h.whyEnded(h.ctx.Err())
+	}
+	select {
+	case r := <-answered:
+		return r.Response, r.Error
+	case <-h.ctx.Done():
+		return nil, h.whyEnded(h.ctx.Err())
+	}
+}
+
+// Deliver passes a request to raft as if a peer had sent it, and returns nil
+// when raft answered it with success. It waits up to a minute for raft to take
+// the request, and then until raft answered. The request is copied; it needs
+// the header of the leader it stands for.
+//
+// It serves to hand a follower the commit index that came with the answer to a
+// forwarded request: an empty request whose previous index and term are those
+// of the commit index. A commit index above what the request vouches for is
+// refused with [ErrUnverifiedCommit]. Other errors: [ErrNoRaft], [ErrBusy],
+// [ErrRejected] (an older term, or a log that has not got that far), raft's.
+func (t *Transport) Deliver(req *raft.AppendEntriesRequest) error {
+	if req.LeaderCommitIndex > verified(req) {
+		return fmt.Errorf("raftrpc: deliver: commit index %d, verified up to %d: %w; send the entry's own index and term as the previous ones",
+			req.LeaderCommitIndex, verified(req), ErrUnverifiedCommit)
+	}
+	h := t.current.Load()
+	if h == nil {
+		return fmt.Errorf("raftrpc: deliver: %w", ErrNoRaft)
+	}
+	resp, err := h.dispatch(raft.RPC{Command: copyRequest(req)}, maxPatience)
+	if err != nil {
+		return fmt.Errorf("raftrpc: deliver: %w", err)
+	}
+	r, ok := resp.(*raft.AppendEntriesResponse)
+	if !ok {
+		return fmt.Errorf("raftrpc: deliver: raft answered with a %T", resp)
+	}
+	if !r.Success {
+		return fmt.Errorf("raftrpc: deliver: term %d, last index %d: %w", r.Term, r.LastLog, ErrRejected)
+	}
+	return nil
+}
+
+// copyRequest returns a request that shares no memory with r: raft keeps what
+// it is given.
+func copyRequest(r *raft.AppendEntriesRequest) *raft.AppendEntriesRequest {
+	c := *r
+	c.ID, c.Addr, c.Leader = bytes.Clone(r.ID), bytes.Clone(r.Addr), bytes.Clone(r.Leader)
+	c.Entries = nil
+	for _, l := range r.Entries {
+		e := *l
+		e.Data, e.Extensions = bytes.Clone(l.Data), bytes.Clone(l.Extensions)
+		c.Entries = append(c.Entries, &e)
+	}
+	return &c
+}
