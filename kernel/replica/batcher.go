@@ -1,0 +1,263 @@
+package replica
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/raft"
+
+	"holdfast/kernel"
+)
+
+// proposal is a command on its way, with what is to be done with its outcome.
+type proposal struct {
+	command []byte
+	// finish is called exactly once, from a goroutine that must not be held up.
+	finish func(Answer, error)
+}
+
+// batcher folds the commands that wait into one raft entry. It seals an entry
+// when the log has nothing to sync any more, not before: raft takes nothing
+// new while it syncs, and a batch sealed early would freeze small. At most
+// maxInFlight entries are on their way.
+type batcher struct {
+	r *Replica
+
+	mu      sync.Mutex
+	queue   []proposal
+	bytes   int
+	reign   *reign // nil while this member does not lead
+	flying  int    // entries given to raft and not yet answered
+	syncing bool   // one of them has not yet been synced by this member's log
+	expiry  bool   // an expire command waits or flies
+	closed  bool
+	wake    chan struct{}
+
+	landed chan flight // entries given to raft, in order
+}
+
+// flight is an entry that raft was given.
+type flight struct {
+	future    raft.ApplyFuture
+	proposals []proposal
+}
+
+func newBatcher(r *Replica) *batcher {
+	return &batcher{r: r, wake: make(chan struct{}, 1), landed: make(chan flight, maxInFlight)}
+}
+
+// submit queues a proposal. An error means that it was not taken, and finish
+// will not be called.
+func (b *batcher) submit(p proposal) error {
+	b.mu.Lock()
+	switch {
+	case b.closed:
+		b.mu.Unlock()
+		return ErrStopped
+	case b.reign == nil:
+		b.mu.Unlock()
+		return ErrNoLeader
+	case len(b.queue) >= maxQueuedCommands || b.bytes+len(p.command) > maxQueuedBytes:
+		b.mu.Unlock()
+		return ErrBusy
+	}
+	b.queue = append(b.queue, p)
+	b.bytes += len(p.command)
+	b.mu.Unlock()
+	b.signal()
+	return nil
+}
+
+func (b *batcher) signal() {
+	select {
+	case b.wake <- struct{}{}:
+	default:
+	}
+}
+
+// synced is called when this member's log has synced something.
+func (b *batcher) synced() {
+	b.mu.Lock()
+	b.syncing = false
+	b.mu.Unlock()
+	b.signal()
+}
+
+// lead sets the reign under which batches are sealed; with nil, what waits is
+// refused: nothing of it was proposed.
+func (b *batcher) lead(g *reign) {
+	b.mu.Lock()
+	b.reign = g
+	b.syncing = false
+	var refused []proposal
+	if g == nil {
+		refused, b.queue, b.bytes = b.queue, nil, 0
+		b.expiry = false
+	}
+	b.mu.Unlock()
+	refuseAll(refused, ErrNoLeader)
+	b.signal()
+}
+
+// leadEnds ends one reign, if it still lasts.
+func (b *batcher) leadEnds(g *reign) {
+	b.mu.Lock()
+	lasts := b.reign == g
+	b.mu.Unlock()
+	if lasts {
+		b.lead(nil)
+	}
+}
+
+func (b *batcher) close() {
+	b.mu.Lock()
+	b.closed = true
+	refused := b.queue
+	b.queue, b.bytes, b.reign = nil, 0, nil
+	b.mu.Unlock()
+	refuseAll(refused, ErrStopped)
+	b.signal()
+}
+
+func refuseAll(list []proposal, err error) {
+	for _, p := range list {
+		p.finish(Answer{}, err)
+	}
+}
+
+// expire asks for an expire command, unless one is on its way.
+func (b *batcher) expire() {
+	b.mu.Lock()
+	busy := b.expiry || b.reign == nil
+	b.expiry = true
+	b.mu.Unlock()
+	if busy {
+		return
+	}
+	command, err := kernel.AppendCommand(nil, &kernel.Command{Op: kernel.OpExpire})
+	if err == nil {
+		err = b.submit(proposal{command, func(Answer, error) { b.expired() }})
+	}
+	if err != nil {
+		b.mu.Lock()
+		b.expiry = false
+		b.mu.Unlock()
+	}
+}
+
+// expired follows up at once when more was due than one command removes.
+func (b *batcher) expired() {
+	b.mu.Lock()
+	b.expiry = false
+	b.mu.Unlock()
+	b.r.state.mu.Lock()
+	next, ok := b.r.state.kernel.NextDeadline()
+	more := ok && next <= b.r.state.kernel.Now()
+	b.r.state.mu.Unlock()
+	if more {
+		b.expire()
+	}
+}
+
+func (b *batcher) run() {
+	defer b.r.wg.Done()
+	b.r.wg.Add(1)
+	go b.land()
+	defer close(b.landed)
+	for {
+		g, batch := b.take()
+		if g == nil {
+			select {
+			case <-b.wake:
+				continue
+			case <-b.r.stop:
+				return
+			}
+		}
+		b.propose(g, batch)
+	}
+}
+
+// take cuts a batch off the queue, if it is time to seal one.
+func (b *batcher) take() (*reign, []proposal) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.queue) == 0 || b.reign == nil || b.syncing || b.flying >= maxInFlight {
+		return nil, nil
+	}
+	n, bytes := 0, 0
+	for n < len(b.queue) && n < kernel.MaxCommandsPerEntry && (n == 0 || bytes+len(b.queue[n].command) <= maxBatchBytes) {
+		bytes += len(b.queue[n].command)
+		n++
+	}
+	batch := b.queue[:n:n]
+	b.queue = b.queue[n:]
+	if len(b.queue) == 0 {
+		b.queue = nil
+	}
+	b.bytes -= bytes
+	b.flying++
+	b.syncing = true
+	return b.reign, batch
+}
+
+// propose seals a batch and gives it to raft. The time that the entry carries
+// is read here, after the last command joined: whatever time to live it
+// grants counts from after its call.
+func (b *batcher) propose(g *reign, batch []proposal) {
+	commands := make([][]byte, len(batch))
+	size := kernel.EntryOverheadBytes
+	for i, p := range batch {
+		commands[i] = p.command
+		size += len(p.command) + kernel.CommandOverheadBytes
+	}
+	elapsed := kernel.Time(time.Since(g.sealed))
+	entry := kernel.AppendBatch(make([]byte, 0, size), g.session, elapsed, commands)
+	// raft's main loop takes it as soon as it is idle; a limit is needed only
+	// for a loop that hangs in a log that hangs.
+	b.landed <- flight{g.raft.ApplyLog(raft.Log{Data: entry}, b.r.cfg.requestTimeout()), batch}
+}
+
+// land waits for the entries in their order and hands out the answers.
+func (b *batcher) land() {
+	defer b.r.wg.Done()
+	for f := range b.landed {
+		err := f.future.Error()
+		b.mu.Lock()
+		b.flying--
+		if err != nil {
+			// An entry that raft refused never reaches the log's sync.
+			b.syncing = false
+		}
+		b.mu.Unlock()
+		b.signal()
+		if err != nil {
+			err = outcome(err)
+			for _, p := range f.proposals {
+				p.finish(Answer{}, err)
+			}
+			continue
+		}
+		done, ok := f.future.Response().(*applied)
+		for i, p := range f.proposals {
+			if !ok || i >= len(done.results) {
+				p.finish(Answer{}, ErrUnknown)
+				continue
+			}
+			p.finish(Answer{done.results[i], done.index, done.term}, nil)
+		}
+	}
+}
+
+// outcome tells what an error of raft means for a write. Only refusals that
+// raft gives before it has taken the entry say that nothing was done.
+func outcome(err error) error {
+	switch {
+	case errors.Is(err, raft.ErrNotLeader), errors.Is(err, raft.ErrEnqueueTimeout), errors.Is(err, raft.ErrLeadershipTransferInProgress):
+		return fmt.Errorf("%w (%w)", ErrNoLeader, err)
+	default:
+		return fmt.Errorf("%w (%w)", ErrUnknown, err)
+	}
+}

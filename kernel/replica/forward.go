@@ -1,0 +1,250 @@
+package replica
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+
+	"holdfast/kernel"
+	"holdfast/transport"
+)
+
+// forwarder passes a follower's requests to the leader over one pipelined
+// connection. A write is sent at most once: what was handed to a connection
+// that then broke has an unknown outcome.
+type forwarder struct {
+	r *Replica
+
+	mu     sync.Mutex
+	addr   string
+	conn   *forwardConn
+	closed bool
+}
+
+// maxForwards bounds the requests under way on a connection.
+const maxForwards = 65536
+
+func newForwarder(r *Replica) *forwarder { return &forwarder{r: r} }
+
+func (f *forwarder) close() {
+	f.mu.Lock()
+	f.closed = true
+	c := f.conn
+	f.conn = nil
+	f.mu.Unlock()
+	if c != nil {
+		c.fail(ErrStopped)
+		<-c.gone
+	}
+}
+
+// leaderIs breaks the connection to a leader that is none any more: what it was
+// asked may never be answered. While none is known, the old one may still be.
+func (f *forwarder) leaderIs(addr string) {
+	f.mu.Lock()
+	c := f.conn
+	stale := c != nil && addr != "" && addr != f.addr
+	if stale {
+		f.conn = nil
+	}
+	f.mu.Unlock()
+	if stale {
+		c.fail(errLeaderChanged)
+	}
+}
+
+var errLeaderChanged = errors.New("the leader changed")
+
+// to gives the connection to the present leader, dialling if need be. An
+// error means that nothing was sent.
+func (f *forwarder) to(ctx context.Context) (*forwardConn, error) {
+	addr, id := f.r.node().LeaderWithID()
+	if addr == "" || memberID(id) == f.r.cfg.ID {
+		return nil, ErrNoLeader
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.closed {
+		return nil, ErrStopped
+	}
+	if f.conn != nil && f.addr == string(addr) && f.conn.alive() {
+		return f.conn, nil
+	}
+	if f.conn != nil {
+		f.conn.fail(errLeaderChanged)
+		f.conn = nil
+	}
+	// Dialling under the lock: whoever else wants the leader waits for the
+	// same connection. The time is bounded by an election's.
+	ctx, cancel := context.WithTimeout(ctx, f.r.cfg.ElectionTimeout)
+	defer cancel()
+	nc, err := transport.DialProto(ctx, f.r.cfg.Network, string(addr), transport.ProtoForward)
+	if err != nil {
+		return nil, fmt.Errorf("%w (dial leader %s: %w)", ErrNoLeader, addr, err)
+	}
+	f.addr, f.conn = string(addr), newForwardConn(nc)
+	return f.conn, nil
+}
+
+// propose sends a command to the leader, and returns its answer once this
+// member has applied it too.
+func (f *forwarder) propose(ctx context.Context, command []byte) (Answer, error) {
+	c, err := f.to(ctx)
+	if err != nil {
+		return Answer{}, err
+	}
+	got, err := c.ask(ctx, framePropose, command)
+	if err != nil {
+		return Answer{}, err
+	}
+	if err := got.refusal(); err != nil {
+		return Answer{}, err
+	}
+	a, err := decodeAnswer(got.body)
+	if err != nil || got.kind != frameAnswer {
+		c.fail(fmt.Errorf("answer of kind %d: %w", got.kind, errFrame))
+		return Answer{}, fmt.Errorf("%w (the leader's answer cannot be read)", ErrUnknown)
+	}
+	f.r.commits.hint(a.LogIndex, a.Term)
+	if err := f.r.state.waitApplied(ctx, a.LogIndex); err != nil {
+		// It is applied on a quorum; this member did not hear of it in time.
+		return Answer{}, fmt.Errorf("%w (%w)", ErrUnknown, err)
+	}
+	return a, nil
+}
+
+// readIndex asks the leader for an index to read at.
+func (f *forwarder) readIndex(ctx context.Context) (kernel.LogIndex, error) {
+	c, err := f.to(ctx)
+	if err != nil {
+		return 0, err
+	}
+	got, err := c.ask(ctx, frameReadIndex, nil)
+	if err == nil {
+		err = got.refusal()
+	}
+	if errors.Is(err, ErrUnknown) {
+		// A read has no outcome to be unknown: it may be asked again.
+		return 0, fmt.Errorf("%w (%w)", ErrNoLeader, err)
+	}
+	if err != nil {
+		return 0, err
+	}
+	index, term, err := decodeIndex(got.body)
+	if err != nil || got.kind != frameIndex {
+		c.fail(errFrame)
+		return 0, fmt.Errorf("%w (the leader's answer cannot be read)", ErrNoLeader)
+	}
+	f.r.commits.hint(index, term)
+	return index, nil
+}
+
+// refusal is the error that a refusing frame stands for.
+func (f frame) refusal() error {
+	switch f.kind {
+	case frameRefused:
+		return fmt.Errorf("%w (%.200s)", ErrNoLeader, f.body)
+	case frameUnknown:
+		return fmt.Errorf("%w (%.200s)", ErrUnknown, f.body)
+	case frameBusy:
+		return fmt.Errorf("%w (%.200s)", ErrBusy, f.body)
+	}
+	return nil
+}
+
+// forwardConn is one connection; it belongs to the requests on it.
+type forwardConn struct {
+	nc   net.Conn
+	out  *frameWriter
+	gone chan struct{} // closed when the reader has ended
+
+	mu      sync.Mutex
+	next    uint64
+	waiting map[uint64]chan frame
+	broken  error
+}
+
+func newForwardConn(nc net.Conn) *forwardConn {
+	c := &forwardConn{nc: nc, gone: make(chan struct{}), waiting: map[uint64]chan frame{}}
+	c.out = newFrameWriter(nc, c.fail)
+	go c.read()
+	return c
+}
+
+func (c *forwardConn) alive() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.broken == nil
+}
+
+// fail breaks the connection; every request on it ends with ErrUnknown.
+func (c *forwardConn) fail(err error) {
+	c.mu.Lock()
+	if c.broken == nil {
+		c.broken = err
+	}
+	waiting := c.waiting
+	c.waiting = map[uint64]chan frame{}
+	c.mu.Unlock()
+	// Closing can only fail for a connection that is broken already.
+	_ = c.nc.Close()
+	c.out.close()
+	for _, ch := range waiting {
+		close(ch)
+	}
+}
+
+// ask sends a request and waits for its answer. ErrNoLeader, ErrBusy: it was
+// not sent. Everything else is ErrUnknown.
+func (c *forwardConn) ask(ctx context.Context, kind byte, body []byte) (frame, error) {
+	ch := make(chan frame, 1)
+	c.mu.Lock()
+	if c.broken != nil {
+		err := c.broken
+		c.mu.Unlock()
+		return frame{}, fmt.Errorf("%w (%w)", ErrNoLeader, err)
+	}
+	if len(c.waiting) >= maxForwards {
+		c.mu.Unlock()
+		return frame{}, ErrBusy
+	}
+	c.next++
+	id := c.next
+	c.waiting[id] = ch
+	c.mu.Unlock()
+	c.out.write(frame{kind, id, body})
+	select {
+	case got, ok := <-ch:
+		if !ok {
+			return frame{}, fmt.Errorf("%w (the connection to the leader broke)", ErrUnknown)
+		}
+		return got, nil
+	case <-ctx.Done():
+		c.mu.Lock()
+		delete(c.waiting, id)
+		c.mu.Unlock()
+		return frame{}, fmt.Errorf("%w (%w)", ErrUnknown, ctx.Err())
+	}
+}
+
+func (c *forwardConn) read() {
+	defer close(c.gone)
+	br := bufio.NewReaderSize(c.nc, 64<<10)
+	for {
+		f, err := readFrame(br)
+		if err != nil {
+			c.fail(err)
+			return
+		}
+		c.mu.Lock()
+		ch := c.waiting[f.id]
+		delete(c.waiting, f.id)
+		c.mu.Unlock()
+		if ch != nil {
+			ch <- f
+		}
+	}
+}

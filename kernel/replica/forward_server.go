@@ -1,0 +1,174 @@
+package replica
+
+import (
+	"bufio"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+
+	"holdfast/kernel"
+	"holdfast/transport"
+)
+
+// forwardServer answers the requests that other members forward.
+type forwardServer struct {
+	r  *Replica
+	ln net.Listener
+
+	mu     sync.Mutex
+	conns  map[net.Conn]struct{}
+	closed bool
+	wg     sync.WaitGroup
+}
+
+// maxForwardConns bounds the members that may be connected at once.
+const maxForwardConns = 4 * kernel.MaxMembers
+
+func serveForwards(r *Replica, ln net.Listener) *forwardServer {
+	s := &forwardServer{r: r, ln: ln, conns: map[net.Conn]struct{}{}}
+	s.wg.Add(1)
+	go s.accept()
+	return s
+}
+
+func (s *forwardServer) accept() {
+	defer s.wg.Done()
+	for {
+		nc, err := s.ln.Accept()
+		if err != nil {
+			return
+		}
+		s.mu.Lock()
+		if s.closed || len(s.conns) >= maxForwardConns {
+			s.mu.Unlock()
+			_ = nc.Close()
+			continue
+		}
+		s.conns[nc] = struct{}{}
+		s.wg.Add(1)
+		s.mu.Unlock()
+		go s.serve(nc)
+	}
+}
+
+func (s *forwardServer) close() {
+	_ = s.ln.Close()
+	s.mu.Lock()
+	s.closed = true
+	for nc := range s.conns {
+		_ = nc.Close()
+	}
+	s.mu.Unlock()
+	s.wg.Wait()
+}
+
+func (s *forwardServer) serve(nc net.Conn) {
+	defer s.wg.Done()
+	w := newFrameWriter(nc, func(error) { _ = nc.Close() })
+	defer func() {
+		w.close()
+		_ = nc.Close()
+		s.mu.Lock()
+		delete(s.conns, nc)
+		s.mu.Unlock()
+	}()
+	br := bufio.NewReaderSize(nc, 64<<10)
+	for {
+		f, err := readFrame(br)
+		if err != nil {
+			return
+		}
+		switch f.kind {
+		case framePropose:
+			s.propose(w, f)
+		case frameReadIndex:
+			s.wg.Add(1)
+			go s.readIndex(w, f.id)
+		case frameMembers:
+			w.write(frame{frameTable, f.id, s.r.memberTable()})
+		default:
+			s.r.logf("forward: a member sent a request of kind %d; closing: is it a newer version?", f.kind)
+			return
+		}
+	}
+}
+
+func (s *forwardServer) propose(w *frameWriter, f frame) {
+	// A command is checked before it is proposed: in the log it would stop
+	// every member that cannot read it.
+	if _, err := kernel.DecodeCommand(f.body); err != nil {
+		w.write(frame{frameBusy, f.id, []byte(err.Error())})
+		return
+	}
+	finish := func(a Answer, err error) {
+		if err != nil {
+			w.write(refusalFrame(f.id, err))
+			return
+		}
+		w.write(frame{frameAnswer, f.id, appendAnswer(nil, a)})
+	}
+	if err := s.r.batcher.submit(proposal{f.body, finish}); err != nil {
+		w.write(refusalFrame(f.id, err))
+	}
+}
+
+func refusalFrame(id uint64, err error) frame {
+	kind := byte(frameUnknown)
+	switch {
+	case errors.Is(err, ErrNoLeader), errors.Is(err, ErrStopped):
+		kind = frameRefused
+	case errors.Is(err, ErrBusy):
+		kind = frameBusy
+	}
+	return frame{kind, id, []byte(err.Error())}
+}
+
+func (s *forwardServer) readIndex(w *frameWriter, id uint64) {
+	defer s.wg.Done()
+	ctx, cancel := context.WithTimeout(context.Background(), s.r.cfg.requestTimeout())
+	defer cancel()
+	index, err := s.r.reads.confirm(ctx)
+	if err != nil {
+		w.write(refusalFrame(id, err))
+		return
+	}
+	w.write(frame{frameIndex, id, appendIndex(nil, index, s.r.state.term.Load())})
+}
+
+// memberTable is the cluster id and the members this member has applied, for
+// a newcomer that wants to know whether it is one.
+func (r *Replica) memberTable() []byte {
+	b := binary.BigEndian.AppendUint64(nil, r.cfg.ClusterID)
+	for _, m := range r.state.look().Members {
+		b = kernel.AppendMember(b, &m)
+	}
+	return b
+}
+
+// Ask asks the member whose peer port is at addr for its cluster's id and for
+// the members that it knows of.
+func Ask(ctx context.Context, nw transport.Network, addr string) (clusterID uint64, members []kernel.Member, err error) {
+	nc, err := transport.DialProto(ctx, nw, addr, transport.ProtoForward)
+	if err != nil {
+		return 0, nil, fmt.Errorf("ask %s: %w", addr, err)
+	}
+	c := newForwardConn(nc)
+	defer func() {
+		c.fail(ErrStopped)
+		<-c.gone
+	}()
+	got, err := c.ask(ctx, frameMembers, nil)
+	if err != nil {
+		return 0, nil, fmt.Errorf("ask %s: %w", addr, err)
+	}
+	if got.kind != frameTable || len(got.body) < 8 {
+		return 0, nil, fmt.Errorf("ask %s: answer of kind %d: %w", addr, got.kind, errFrame)
+	}
+	if members, err = kernel.DecodeMembers(got.body[8:]); err != nil {
+		return 0, nil, fmt.Errorf("ask %s: %w", addr, err)
+	}
+	return binary.BigEndian.Uint64(got.body), members, nil
+}

@@ -1,0 +1,68 @@
+package replica
+
+import (
+	"time"
+
+	"github.com/hashicorp/raft"
+
+	"holdfast/kernel"
+)
+
+// followLeadership opens a clock session each time this member begins to lead,
+// and expires keys while it does.
+func (r *Replica) followLeadership(n *raft.Raft, notify <-chan bool, gone <-chan struct{}) {
+	defer r.leader.wg.Done()
+	tick := time.NewTicker(r.cfg.Tick)
+	defer tick.Stop()
+	for {
+		select {
+		case leads := <-notify:
+			if leads {
+				r.openSession(n)
+			} else {
+				r.batcher.lead(nil)
+			}
+		case <-tick.C:
+			if r.expires.Load() {
+				r.batcher.expire()
+			}
+		case <-gone:
+			r.batcher.lead(nil)
+			return
+		case <-r.stop:
+			return
+		}
+	}
+}
+
+// reign is one leadership of this member: the clock session that it opened.
+type reign struct {
+	raft    *raft.Raft
+	session kernel.Session
+	sealed  time.Time // when the opening was sealed; its monotonic reading counts
+}
+
+// openSession proposes the opening. Once raft has taken it, batches may follow
+// without waiting for its commit: they lie behind it in the log.
+func (r *Replica) openSession(n *raft.Raft) {
+	restore := r.state.look().Session.Restore
+	g := &reign{raft: n, session: kernel.Session{Term: n.CurrentTerm(), Restore: restore}}
+	g.sealed = time.Now()
+	entry := kernel.AppendOpening(nil, g.session, g.sealed.UnixNano())
+	// No time limit: raft's main loop takes it in whatever role it has.
+	f := n.ApplyLog(raft.Log{Data: entry}, 0)
+	r.batcher.lead(g)
+	r.leader.wg.Add(1)
+	go func() {
+		defer r.leader.wg.Done()
+		if err := f.Error(); err != nil {
+			r.batcher.leadEnds(g)
+			return
+		}
+		// Leadership may have been lost and won again between reading the
+		// term and the append: then the session bears a wrong name.
+		if done, ok := f.Response().(*applied); ok && done.term != g.session.Term {
+			r.openSession(n)
+		}
+	}()
+}

@@ -1,0 +1,199 @@
+package replica
+
+import (
+	"fmt"
+	"math"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/raft"
+)
+
+// bootstrap writes the first configuration if nothing lies on disk yet.
+func (r *Replica) bootstrap() error {
+	if len(r.cfg.Voters) == 0 {
+		return nil
+	}
+	exists, err := raft.HasExistingState(r.log, r.stable, r.snapshots)
+	if err != nil {
+		return fmt.Errorf("bootstrap: look for existing state: %w", err)
+	}
+	if exists {
+		return nil
+	}
+	var first raft.Configuration
+	for _, p := range r.cfg.Voters {
+		first.Servers = append(first.Servers, raft.Server{ID: serverID(p.ID), Address: raft.ServerAddress(p.Addr)})
+	}
+	if err := raft.BootstrapCluster(r.raftConfig(nil), r.log, r.stable, r.snapshots, r.transport.Raft(), first); err != nil {
+		return fmt.Errorf("bootstrap: %w", err)
+	}
+	return nil
+}
+
+func (r *Replica) raftConfig(notify chan bool) *raft.Config {
+	c := raft.DefaultConfig()
+	c.LocalID = serverID(r.cfg.ID)
+	c.HeartbeatTimeout = r.cfg.ElectionTimeout
+	c.ElectionTimeout = r.cfg.ElectionTimeout
+	c.LeaderLeaseTimeout = r.cfg.ElectionTimeout
+	c.CommitTimeout = 50 * time.Millisecond
+	// Entries are batches of up to a MiB: sixteen of them fill a message.
+	c.MaxAppendEntries = 16
+	// keepLogShort decides when to take snapshots, by bytes.
+	c.SnapshotThreshold = math.MaxUint64
+	c.SnapshotInterval = 24 * time.Hour
+	c.NoLegacyTelemetry = true
+	c.ShutdownOnRemove = false
+	c.Logger = r.logger
+	if notify != nil {
+		c.NotifyCh = notify
+	}
+	return c
+}
+
+// startRaft builds a raft on the stores and follows its leadership.
+func (r *Replica) startRaft() error {
+	// raft's main loop waits until a change of leadership is taken; leadership
+	// has one goroutine that does nothing else.
+	notify := make(chan bool, 8)
+	n, err := raft.NewRaft(r.raftConfig(notify), fsm{r}, r.log, r.stable, r.snapshots, r.transport.Raft())
+	if err != nil {
+		return fmt.Errorf("start raft: %w", err)
+	}
+	seen := make(chan raft.Observation, 16)
+	n.RegisterObserver(raft.NewObserver(seen, false, func(o *raft.Observation) bool {
+		_, ok := o.Data.(raft.LeaderObservation)
+		return ok
+	}))
+	r.raftMu.Lock()
+	r.raft = n
+	r.raftMu.Unlock()
+	gone := make(chan struct{})
+	r.leader.gone = gone
+	r.leader.wg.Add(2)
+	go r.followLeadership(n, notify, gone)
+	go r.followLeader(seen, gone)
+	return nil
+}
+
+// installed is called when raft has restored the kernel from a snapshot. raft
+// never resets its idea of its last log index on an install: below that index
+// it would refuse every entry until it is built anew (hashicorp/raft#697).
+func (r *Replica) installed() {
+	select {
+	case r.rebuilds <- struct{}{}:
+	default:
+	}
+}
+
+func (r *Replica) rebuildWhenAsked() {
+	defer r.wg.Done()
+	for {
+		select {
+		case <-r.rebuilds:
+			if err := r.rebuildIfStuck(); err != nil {
+				r.fatal(fmt.Errorf("rebuild after an install: %w", err))
+				return
+			}
+		case <-r.stop:
+			return
+		}
+	}
+}
+
+// rebuildIfStuck compares raft's last index with the log's: they differ after
+// an install below the cached index, and then only a new raft can go on.
+func (r *Replica) rebuildIfStuck() error {
+	n := r.node()
+	if n == nil || !r.stuck(n) {
+		return nil
+	}
+	r.logf("rebuild: raft believes in log index %d, which an install removed", n.LastIndex())
+	// The new raft restores the snapshot once more; until it has caught up
+	// again, local reads would go back.
+	r.floor.Store(r.state.applied.Load())
+	r.serving.Store(false)
+	if err := n.Shutdown().Error(); err != nil {
+		return fmt.Errorf("stop the old raft: %w", err)
+	}
+	close(r.leader.gone)
+	r.leader.wg.Wait()
+	select {
+	case <-r.stop:
+		return nil
+	default:
+	}
+	return r.startRaft()
+}
+
+// stuck waits for the install to be over, since raft empties the log after it
+// has restored the state machine.
+func (r *Replica) stuck(n *raft.Raft) bool {
+	for range 100 {
+		last, err := r.log.LastIndex()
+		if err != nil {
+			return false
+		}
+		snapshot := r.snapshots.opened.Load()
+		if max(last, snapshot) >= n.LastIndex() {
+			return false
+		}
+		if last == 0 {
+			return true
+		}
+		select {
+		case <-time.After(10 * time.Millisecond):
+		case <-r.stop:
+			return false
+		}
+	}
+	return false
+}
+
+// leadership is what this member knows of who leads.
+type leadership struct {
+	mu      sync.Mutex
+	changed chan struct{} // closed and replaced at every change
+	since   time.Time     // when the present leader was first seen
+	gone    chan struct{} // closed when the present raft is being replaced
+	wg      sync.WaitGroup
+}
+
+// watch returns a channel that is closed at the next change of leader.
+func (l *leadership) watch() <-chan struct{} {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.changed == nil {
+		l.changed = make(chan struct{})
+	}
+	return l.changed
+}
+
+func (l *leadership) note(known bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.since = (time.Time{}); known {
+		l.since = time.Now()
+	}
+	if l.changed != nil {
+		close(l.changed)
+		l.changed = nil
+	}
+}
+
+func (r *Replica) followLeader(seen <-chan raft.Observation, gone <-chan struct{}) {
+	defer r.leader.wg.Done()
+	for {
+		select {
+		case o := <-seen:
+			leader := o.Data.(raft.LeaderObservation)
+			r.leader.note(leader.LeaderID != "")
+			r.forward.leaderIs(string(leader.LeaderAddr))
+		case <-gone:
+			return
+		case <-r.stop:
+			return
+		}
+	}
+}

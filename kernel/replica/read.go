@@ -1,0 +1,100 @@
+package replica
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/hashicorp/raft"
+
+	"holdfast/kernel"
+)
+
+// ready tells whether this member may serve. After a start it must first have
+// applied an entry of the present leader's term: what it read from its disk
+// may be older than what it had served before. And the cluster must be set up,
+// so that a client's first write gets the index it gets in etcd.
+func (r *Replica) ready() error {
+	select {
+	case <-r.stop:
+		return ErrStopped
+	default:
+	}
+	if r.serving.Load() {
+		return nil
+	}
+	n := r.node()
+	if _, id := n.LeaderWithID(); id == "" || r.state.applied.Load() < r.floor.Load() {
+		return ErrNotReady
+	}
+	// The cluster version is the last thing that setting a cluster up brings.
+	if r.state.term.Load() != n.CurrentTerm() || r.state.look().ClusterVersion == "" {
+		return ErrNotReady
+	}
+	r.serving.Store(true)
+	return nil
+}
+
+// Local gives what this member has applied, without asking anybody. It never
+// goes back; it may lag behind the leader.
+func (r *Replica) Local() (*View, error) {
+	if err := r.ready(); err != nil {
+		return nil, err
+	}
+	return &View{View: r.state.look(), Term: r.node().CurrentTerm()}, nil
+}
+
+// Linearizable gives a state that includes every write answered anywhere
+// before the call. Errors: ErrNoLeader, ErrTimeout, ErrNotReady, ErrStopped;
+// a read may always be repeated.
+func (r *Replica) Linearizable(ctx context.Context) (*View, error) {
+	if err := r.ready(); err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, r.cfg.requestTimeout())
+	defer cancel()
+	for {
+		changed := r.leader.watch()
+		index, err := r.readIndex(ctx)
+		if err == nil {
+			err = r.state.waitApplied(ctx, index)
+		}
+		switch {
+		case err == nil:
+			return r.Local()
+		case ctx.Err() != nil:
+			return nil, fmt.Errorf("%w (%w)", ErrTimeout, err)
+		case !errors.Is(err, ErrNoLeader):
+			return nil, err
+		}
+		if err := r.awaitLeader(ctx, changed); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// readIndex gives a log index that covers every write answered before now.
+func (r *Replica) readIndex(ctx context.Context) (kernel.LogIndex, error) {
+	if r.node().State() == raft.Leader {
+		return r.reads.confirm(ctx)
+	}
+	return r.forward.readIndex(ctx)
+}
+
+// awaitLeader waits for a change of leader, or a little while in case the
+// change came before the caller began to look.
+func (r *Replica) awaitLeader(ctx context.Context, changed <-chan struct{}) error {
+	t := time.NewTimer(r.cfg.ElectionTimeout / 10)
+	defer t.Stop()
+	select {
+	case <-changed:
+		return nil
+	case <-t.C:
+		return nil
+	case <-r.stop:
+		return ErrStopped
+	case <-ctx.Done():
+		return fmt.Errorf("%w (%w)", ErrNoLeader, ctx.Err())
+	}
+}

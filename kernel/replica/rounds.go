@@ -1,0 +1,180 @@
+package replica
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/raft"
+
+	"holdfast/kernel"
+)
+
+// readRounds confirms that this member still leads, for reads. raft's own
+// VerifyLeader counts answers to heartbeats that were sent before the read
+// arrived, and a stale read was reproduced with it; here a read is confirmed
+// when a quorum of voters has answered an AppendEntries of the present term
+// that was started after the read arrived. Reads that wait together share a
+// round: all of them arrived before its first request.
+type readRounds struct {
+	r *Replica
+
+	mu      sync.Mutex
+	next    *readRound // gathers readers; not yet begun
+	running *readRound
+	wake    chan struct{}
+}
+
+type readRound struct {
+	readers int
+	done    chan struct{}
+	err     error
+	index   kernel.LogIndex // the commit index when the round began
+
+	term    uint64
+	after   uint64 // AppendEntries with a higher number count
+	voters  []raft.ServerID
+	answers map[raft.ServerID]bool
+	quorum  int
+	settled chan struct{}
+}
+
+// maxReaders bounds the reads that wait for one round.
+const maxReaders = 65536
+
+func newReadRounds(r *Replica) *readRounds {
+	return &readRounds{r: r, wake: make(chan struct{}, 1)}
+}
+
+// confirm joins the next round and returns its read index.
+func (rr *readRounds) confirm(ctx context.Context) (kernel.LogIndex, error) {
+	rr.mu.Lock()
+	round := rr.next
+	if round == nil {
+		round = &readRound{done: make(chan struct{}), settled: make(chan struct{}), answers: map[raft.ServerID]bool{}}
+		rr.next = round
+	}
+	if round.readers >= maxReaders {
+		rr.mu.Unlock()
+		return 0, ErrBusy
+	}
+	round.readers++
+	rr.mu.Unlock()
+	select {
+	case rr.wake <- struct{}{}:
+	default:
+	}
+	select {
+	case <-round.done:
+		return round.index, round.err
+	case <-rr.r.stop:
+		return 0, ErrStopped
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	}
+}
+
+func (rr *readRounds) run() {
+	defer rr.r.wg.Done()
+	for {
+		select {
+		case <-rr.wake:
+		case <-rr.r.stop:
+			return
+		}
+		rr.mu.Lock()
+		round := rr.next
+		rr.next = nil
+		rr.mu.Unlock()
+		if round == nil {
+			continue
+		}
+		round.err = rr.hold(round)
+		rr.mu.Lock()
+		rr.running = nil
+		rr.mu.Unlock()
+		close(round.done)
+	}
+}
+
+// hold runs one round, by the four steps of the rule.
+func (rr *readRounds) hold(round *readRound) error {
+	n := rr.r.node()
+	round.term = n.CurrentTerm()
+	// 1. This member leads and the kernel has applied an entry of the term,
+	// the opening of its clock session first: the commit index belongs to it.
+	if n.State() != raft.Leader || rr.r.state.term.Load() != round.term {
+		return ErrNoLeader
+	}
+	// 2. What must be in the answer.
+	round.index = kernel.LogIndex(n.CommitIndex())
+	// 3. A quorum confirms this term by requests that start from now on.
+	round.after = rr.r.transport.Started()
+	round.count(n.GetConfiguration().Configuration(), serverID(rr.r.cfg.ID))
+	if round.quorum > 0 {
+		rr.mu.Lock()
+		rr.running = round
+		rr.mu.Unlock()
+		// Its verdict does not count; it makes raft send heartbeats now.
+		n.VerifyLeader()
+		if err := rr.settle(round); err != nil {
+			return err
+		}
+	}
+	// 4. Still leading in the same term.
+	if n.State() != raft.Leader || n.CurrentTerm() != round.term {
+		return ErrNoLeader
+	}
+	return nil
+}
+
+// count finds the voters and how many others than this member must answer.
+func (round *readRound) count(c raft.Configuration, self raft.ServerID) {
+	others := 0
+	selfVotes := 0
+	for _, s := range c.Servers {
+		switch {
+		case s.Suffrage != raft.Voter:
+		case s.ID == self:
+			selfVotes = 1
+		default:
+			round.voters = append(round.voters, s.ID)
+			others++
+		}
+	}
+	round.quorum = (others+selfVotes)/2 + 1 - selfVotes
+}
+
+func (rr *readRounds) settle(round *readRound) error {
+	t := time.NewTimer(rr.r.cfg.ElectionTimeout)
+	defer t.Stop()
+	select {
+	case <-round.settled:
+		return nil
+	case <-t.C:
+		// No round is ever tried again with the same number: the readers of
+		// this one may, in a new one.
+		return ErrNoLeader
+	case <-rr.r.stop:
+		return ErrStopped
+	}
+}
+
+// confirmed is told of every AppendEntries that a peer answered with success
+// and no higher term.
+func (rr *readRounds) confirmed(peer raft.ServerID, term, number uint64) {
+	rr.mu.Lock()
+	defer rr.mu.Unlock()
+	round := rr.running
+	if round == nil || term != round.term || number <= round.after || round.answers[peer] {
+		return
+	}
+	for _, v := range round.voters {
+		if v == peer {
+			round.answers[peer] = true
+			if len(round.answers) == round.quorum {
+				close(round.settled)
+			}
+		}
+	}
+}

@@ -1,0 +1,77 @@
+package replica
+
+import (
+	"errors"
+	"io"
+	"sync/atomic"
+	"time"
+
+	"github.com/hashicorp/raft"
+
+	"holdfast/wal"
+)
+
+// snapshotStore notes which snapshot was opened last: what raft restores the
+// kernel from does not say up to which log index it reaches, and entries that
+// never reach a state machine may lie behind its last command.
+type snapshotStore struct {
+	*wal.Snapshots
+	opened atomic.Uint64 // log index
+}
+
+func (s *snapshotStore) Open(id string) (*raft.SnapshotMeta, io.ReadCloser, error) {
+	meta, r, err := s.Snapshots.Open(id)
+	if err == nil {
+		s.opened.Store(meta.Index)
+	}
+	return meta, r, err
+}
+
+// keepLogShort takes a snapshot when the log behind the last one has grown
+// past a number of bytes or entries. raft's own thresholds count entries only,
+// and ours are batches of very different sizes.
+func (r *Replica) keepLogShort() {
+	defer r.wg.Done()
+	t := time.NewTicker(r.cfg.SnapshotCheck)
+	defer t.Stop()
+	for {
+		select {
+		case <-t.C:
+			r.snapshotIfDue()
+		case <-r.stop:
+			return
+		}
+	}
+}
+
+func (r *Replica) snapshotIfDue() {
+	last := r.lastSnapshot()
+	end, err := r.log.LastIndex()
+	if err != nil || end <= last {
+		return
+	}
+	if r.log.BytesSince(last+1) < r.cfg.SnapshotBytes && end-last < r.cfg.SnapshotEntries {
+		return
+	}
+	r.raftMu.RLock()
+	defer r.raftMu.RUnlock()
+	keep := end - min(end, r.log.OldestWithin(r.cfg.TrailingBytes)-1)
+	rc := r.raft.ReloadableConfig()
+	rc.TrailingLogs = keep
+	if err := r.raft.ReloadConfig(rc); err != nil {
+		r.logf("snapshot: trailing logs %d: %v", keep, err)
+		return
+	}
+	if err := r.raft.Snapshot().Error(); err != nil && !errors.Is(err, raft.ErrNothingNewToSnapshot) && !errors.Is(err, raft.ErrRaftShutdown) {
+		r.logf("snapshot: not taken, the next check tries again: %v", err)
+	}
+}
+
+// lastSnapshot is the log index of the newest intact snapshot.
+func (r *Replica) lastSnapshot() uint64 {
+	list, err := r.snapshots.List()
+	if err != nil || len(list) == 0 {
+		return 0
+	}
+	return list[0].Index
+}

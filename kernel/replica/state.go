@@ -1,0 +1,71 @@
+package replica
+
+import (
+	"sync"
+	"sync/atomic"
+
+	"holdfast/kernel"
+)
+
+// state guards the kernel: raft's apply goroutine changes it, everybody else
+// looks at views of it.
+type state struct {
+	mu     sync.Mutex
+	kernel *kernel.State
+	view   atomic.Pointer[kernel.View] // of the present state; nil until somebody asks
+	hashes hashRing
+
+	// Readable without the lock: the kernel's log index, and the raft term of
+	// the last entry that it applied.
+	applied, term atomic.Uint64
+	waiters       applyWaiters
+}
+
+func newState() *state { return &state{kernel: kernel.New()} }
+
+// look gives a view of the present state. Only the first to ask after a change
+// pays for it, so pure writes never copy a page for nobody.
+func (s *state) look() *kernel.View {
+	if v := s.view.Load(); v != nil {
+		return v
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.lookLocked()
+}
+
+func (s *state) lookLocked() *kernel.View {
+	v := s.view.Load()
+	if v == nil {
+		v = s.kernel.View()
+		s.view.Store(v)
+	}
+	return v
+}
+
+// changed ends a critical section that applied something.
+func (s *state) changed() {
+	index := s.kernel.Applied()
+	s.view.Store(nil)
+	s.applied.Store(uint64(index))
+	s.waiters.wake(index)
+}
+
+// hashRing remembers the history hash at the last keptHashes log indices.
+type hashRing struct {
+	at   [keptHashes]Hashes
+	last Hashes
+}
+
+func (r *hashRing) put(h Hashes) {
+	r.at[h.Index%keptHashes] = h
+	r.last = h
+}
+
+func (r *hashRing) get(index kernel.LogIndex) (Hashes, bool) {
+	if index == 0 {
+		return r.last, r.last.Index != 0
+	}
+	h := r.at[index%keptHashes]
+	return h, h.Index == index
+}
