@@ -1,0 +1,149 @@
+package httpd
+
+import (
+	"strconv"
+	"time"
+	"unicode/utf8"
+
+	"holdfast/kernel"
+)
+
+const hexDigits = "0123456789abcdef"
+
+// plainJSON marks the bytes that stand for themselves in a JSON string as
+// encoding/json writes it with HTML escaping.
+var plainJSON = func() (plain [utf8.RuneSelf]bool) {
+	for c := byte(' '); c < utf8.RuneSelf; c++ {
+		plain[c] = c != '"' && c != '\\' && c != '<' && c != '>' && c != '&'
+	}
+	return plain
+}()
+
+// appendString appends s as a JSON string, byte for byte what etcd 3.4 writes:
+// encoding/json of Go 1.19, which spells \b and \f as \u0008 and \u000c.
+func appendString(dst []byte, s string) []byte {
+	dst = append(dst, '"')
+	from := 0
+	for i := 0; i < len(s); {
+		if c := s[i]; c < utf8.RuneSelf {
+			if plainJSON[c] {
+				i++
+				continue
+			}
+			dst = append(dst, s[from:i]...)
+			dst = appendEscape(dst, c)
+			i++
+			from = i
+			continue
+		}
+		r, size := utf8.DecodeRuneInString(s[i:])
+		switch {
+		case r == utf8.RuneError && size == 1:
+			dst = append(append(dst, s[from:i]...), `\ufffd`...)
+		case r == '\u2028' || r == '\u2029':
+			// JavaScript takes these for line ends.
+			dst = append(append(dst, s[from:i]...), `\u202`...)
+			dst = append(dst, hexDigits[r&0xf])
+		default:
+			i += size
+			continue
+		}
+		i += size
+		from = i
+	}
+	return append(append(dst, s[from:]...), '"')
+}
+
+func appendEscape(dst []byte, c byte) []byte {
+	switch c {
+	case '"', '\\':
+		return append(dst, '\\', c)
+	case '\n':
+		return append(dst, '\\', 'n')
+	case '\r':
+		return append(dst, '\\', 'r')
+	case '\t':
+		return append(dst, '\\', 't')
+	}
+	return append(dst, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&0xf])
+}
+
+// appendNodeOpen appends a node up to where its "nodes" would stand, in the
+// order of etcd's fields; appendNodeClose what comes after. The root has
+// neither key nor indices.
+func appendNodeOpen(dst []byte, n *kernel.Node, clock kernel.Clock, removed bool) []byte {
+	dst = append(dst, '{')
+	from := len(dst)
+	if n.Path != "/" {
+		dst = append(dst, `"key":`...)
+		dst = appendString(dst, n.Path)
+	}
+	switch {
+	case n.Dir:
+		dst = append(appendComma(dst, from), `"dir":true`...)
+	case !removed:
+		dst = append(appendComma(dst, from), `"value":`...)
+		dst = appendString(dst, n.Value)
+	}
+	if n.Deadline == 0 {
+		return dst
+	}
+	dst = append(appendComma(dst, from), `"expiration":"`...)
+	dst = time.Unix(0, clock.UnixNano(n.Deadline)).UTC().AppendFormat(dst, time.RFC3339Nano)
+	dst = append(dst, '"')
+	if ttl := clock.TTLSeconds(n.Deadline); ttl > 0 {
+		dst = append(dst, `,"ttl":`...)
+		dst = strconv.AppendInt(dst, ttl, 10)
+	}
+	return dst
+}
+
+// appendComma separates a field from those that began at from, if any.
+func appendComma(dst []byte, from int) []byte {
+	if len(dst) == from {
+		return dst
+	}
+	return append(dst, ',')
+}
+
+func appendNodeClose(dst []byte, n *kernel.Node) []byte {
+	if n.Modified != 0 {
+		dst = append(dst, `,"modifiedIndex":`...)
+		dst = strconv.AppendUint(dst, uint64(n.Modified), 10)
+	}
+	if n.Created != 0 {
+		dst = append(dst, `,"createdIndex":`...)
+		dst = strconv.AppendUint(dst, uint64(n.Created), 10)
+	}
+	return append(dst, '}')
+}
+
+func appendNode(dst []byte, n *kernel.Node, clock kernel.Clock, removed bool) []byte {
+	return appendNodeClose(appendNodeOpen(dst, n, clock, removed), n)
+}
+
+// appendEvent appends an event as answers and watchers see it, with the line
+// end that json.Encoder leaves. A bare one has its action only.
+func appendEvent(dst []byte, e *kernel.Event, bare bool) []byte {
+	dst = append(dst, `{"action":"`...)
+	dst = append(dst, e.Action.String()...)
+	dst = append(dst, '"')
+	if !bare && e.Node != nil {
+		dst = append(dst, `,"node":`...)
+		dst = appendNode(dst, e.Node, e.Clock, e.Action.Removes())
+	}
+	if !bare && e.Prev != nil {
+		dst = append(dst, `,"prevNode":`...)
+		dst = appendNode(dst, e.Prev, e.Clock, false)
+	}
+	return append(dst, '}', '\n')
+}
+
+// encodeEvent is an event in a buffer of its own, for Notice.Encoded.
+func encodeEvent(e *kernel.Event) []byte {
+	size := 160 + 2*len(e.Node.Path) + len(e.Node.Value)
+	if e.Prev != nil {
+		size += len(e.Prev.Value)
+	}
+	return appendEvent(make([]byte, 0, size), e, false)
+}

@@ -1,0 +1,54 @@
+package httpd
+
+import "time"
+
+// The bounds on what a client may ask of this package. The bounds on keys,
+// values and times to live are kernel's.
+const (
+	// MaxHeadBytes bounds request line and headers together; more is answered
+	// with 431. Each open connection holds a buffer of this size.
+	MaxHeadBytes = 16 << 10
+	// MaxURIBytes bounds the request line's URI, query included: 414.
+	MaxURIBytes = 12 << 10
+	// MaxBodyBytes bounds a request body: 413. It holds the largest value
+	// with every byte percent-encoded, and as much again as a plain value.
+	MaxBodyBytes = 4 << 20
+
+	// DefaultMaxConns bounds the open client connections, parked watches
+	// included; one more is answered with 503 and closed.
+	DefaultMaxConns = 16384
+	// DefaultHeadTimeout is how long a request's head may take from its first
+	// byte (on a new connection: from the accept), DefaultBodyTimeout how
+	// long its body may: 408.
+	DefaultHeadTimeout = 10 * time.Second
+	DefaultBodyTimeout = 30 * time.Second
+	// DefaultIdleTimeout is how long a connection may wait for its next
+	// request.
+	DefaultIdleTimeout = 5 * time.Minute
+	// DefaultWriteTimeout is how long a client may take to accept an answer,
+	// or each piece of a long one, before its connection is closed.
+	DefaultWriteTimeout = 30 * time.Second
+	// listingTimeout bounds a long listing altogether: it holds on to a whole
+	// state of the store.
+	listingTimeout = 5 * time.Minute
+
+	// ShutdownTimeout bounds Shutdown, whatever its context allows.
+	ShutdownTimeout = 2 * time.Second
+
+	// maxBuffered is how much of a listing is gathered before it is sent in
+	// pieces of chunkBytes, so that a recursive listing of everything takes
+	// no more memory than a small one.
+	maxBuffered = 256 << 10
+	chunkBytes  = 32 << 10
+	// lengthBytes is the longest body sent with a Content-Length; net/http,
+	// and so etcd, sends a longer one chunked.
+	lengthBytes = 2048
+	// maxPooled is the largest buffer that is kept for reuse.
+	maxPooled = 64 << 10
+	// maxPipelined bounds what a client may send behind a watch that has not
+	// ended; more closes the connection, since its hang-up could no longer be
+	// seen.
+	maxPipelined = MaxHeadBytes
+	// hangupBuffer is the size of the reads that wait for a watcher's hang-up.
+	hangupBuffer = 256
+)

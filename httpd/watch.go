@@ -1,0 +1,145 @@
+package httpd
+
+import (
+	"errors"
+	"os"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"holdfast/kernel"
+	"holdfast/kernel/replica"
+)
+
+// watch answers GET with wait=true. The head goes out at once, so that a
+// client knows from which index it watches.
+func (s *Server) watch(ctx *fasthttp.RequestCtx, x *exchange) {
+	q := &x.request
+	// The watcher outlives the request's memory, in which the path lies.
+	path := strings.Clone(q.command.Path)
+	w, err := s.replica.Watch(path, q.recursive, q.stream, kernel.StoreIndex(q.waitIndex))
+	if err != nil {
+		s.sendRefusal(ctx, x, refusalOf(err))
+		return
+	}
+	setIndices(&ctx.Response.Header, w.Index, w.LogIndex, w.Term)
+	p := &poll{server: s, watcher: w, stream: q.stream, chunked: ctx.Request.Header.IsHTTP11()}
+	p.out = appendHead(nil, ctx, p.chunked)
+	s.takeOver(ctx, p.run)
+}
+
+// poll is one watch on its connection.
+type poll struct {
+	server  *Server
+	watcher *replica.Watcher
+	stream  bool
+	chunked bool
+	out     []byte
+
+	done chan struct{} // closed when the client left or the server stops
+	once sync.Once
+	gone atomic.Bool // the client left
+}
+
+func (p *poll) end() { p.once.Do(func() { close(p.done) }) }
+
+// run sends events until the watch ends, then the end of the body.
+func (p *poll) run(t *taken) (inOrder bool) {
+	defer p.watcher.Close()
+	p.done = make(chan struct{})
+	if !p.server.park(p) {
+		p.end()
+	}
+	defer p.server.unpark(p)
+	if p.flush(t) != nil {
+		return false
+	}
+	ear := listen(t, p)
+	err := p.send(t)
+	if !ear.stop() || err != nil || !p.chunked {
+		return false
+	}
+	p.out = append(p.out, lastChunk...)
+	return p.flush(t) == nil
+}
+
+// send sends events as they come; all that have gathered go in one write.
+func (p *poll) send(t *taken) error {
+	for {
+		events := p.watcher.Next(p.done)
+		if len(events) == 0 || p.gone.Load() {
+			return nil
+		}
+		for _, e := range events {
+			p.out = appendChunk(p.out, e.Encoded(encodeEvent), p.chunked)
+		}
+		if !p.stream {
+			return nil // the end of the body goes in the same write
+		}
+		if err := p.flush(t); err != nil {
+			return err
+		}
+	}
+}
+
+// flush writes what has gathered. A client that does not read for so long
+// loses its connection, and its watch with it.
+func (p *poll) flush(t *taken) error {
+	if len(p.out) == 0 {
+		return nil
+	}
+	if err := t.SetWriteDeadline(time.Now().Add(p.server.limits.WriteTimeout)); err != nil {
+		return err
+	}
+	_, err := t.Write(p.out)
+	if p.out = p.out[:0]; cap(p.out) > maxPooled {
+		p.out = nil
+	}
+	return err
+}
+
+// ear listens on a watch's connection for the client's hang-up. What else
+// comes is the client's next request, and kept.
+type ear struct {
+	taken    *taken
+	poll     *poll
+	stopping atomic.Bool
+	done     chan struct{}
+}
+
+func listen(t *taken, p *poll) *ear {
+	e := &ear{taken: t, poll: p, done: make(chan struct{})}
+	go e.run()
+	return e
+}
+
+func (e *ear) run() {
+	defer close(e.done)
+	buffer := make([]byte, hangupBuffer)
+	for {
+		n, err := e.taken.Read(buffer)
+		e.taken.ahead = append(e.taken.ahead, buffer[:n]...)
+		if err != nil && e.stopping.Load() && errors.Is(err, os.ErrDeadlineExceeded) {
+			return
+		}
+		if err != nil || len(e.taken.ahead) > maxPipelined {
+			e.poll.gone.Store(true)
+			e.poll.end()
+			return
+		}
+	}
+}
+
+// stop ends the listening; it says no if the client has gone.
+func (e *ear) stop() bool {
+	e.stopping.Store(true)
+	if e.taken.SetReadDeadline(time.Unix(1, 0)) != nil {
+		_ = e.taken.link.Close() // wakes the reader, if nothing else does
+		e.poll.gone.Store(true)
+	}
+	<-e.done
+	return !e.poll.gone.Load() && e.taken.SetReadDeadline(time.Time{}) == nil
+}
