@@ -1,0 +1,68 @@
+package process
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+)
+
+// ErrNoEtcd says that no etcd is installed to compare with.
+var ErrNoEtcd = errors.New("etcd: not found in PATH; install it with: apt-get install etcd-server")
+
+// Program is a daemon to run.
+type Program struct {
+	// Title names the program in errors.
+	Title string
+	// Path is the executable; Lead are the arguments before all others.
+	Path string
+	Lead []string
+	// Ops tells whether the program takes --listen-ops-urls.
+	Ops bool
+}
+
+// Holdfast is the daemon in the executable at path.
+func Holdfast(path string) Program {
+	return Program{Title: "holdfast", Path: path, Lead: []string{"agent"}, Ops: true}
+}
+
+// BuildHoldfast builds the daemon of this module into dir. It must be called
+// from inside the module, as tests are.
+func BuildHoldfast(dir string) (Program, error) {
+	path := filepath.Join(dir, "holdfast")
+	out, err := exec.Command("go", "build", "-o", path, "holdfast/cmd/holdfast").CombinedOutput()
+	if err != nil {
+		return Program{}, fmt.Errorf("build holdfast: %w; see:\n%s", err, out)
+	}
+	return Holdfast(path), nil
+}
+
+// Etcd is the etcd installed on this machine, with its v2 API on. The error is
+// [ErrNoEtcd] if there is none.
+func Etcd() (Program, error) {
+	path, err := exec.LookPath("etcd")
+	if err != nil {
+		return Program{}, ErrNoEtcd
+	}
+	return Program{Title: "etcd", Path: path, Lead: []string{"--enable-v2=true"}}, nil
+}
+
+// FromPath is the program in the executable at path: etcd if that is its file
+// name, and Holdfast otherwise.
+func FromPath(path string) (Program, error) {
+	full, err := exec.LookPath(path)
+	if err != nil {
+		return Program{}, fmt.Errorf("find daemon: %w; build it with: make build", err)
+	}
+	if full, err = filepath.Abs(full); err != nil {
+		return Program{}, fmt.Errorf("find daemon: %w", err)
+	}
+	if _, err := os.Stat(full); err != nil {
+		return Program{}, fmt.Errorf("find daemon: %w", err)
+	}
+	if filepath.Base(full) == "etcd" {
+		return Program{Title: "etcd", Path: full, Lead: []string{"--enable-v2=true"}}, nil
+	}
+	return Holdfast(full), nil
+}
