@@ -1,0 +1,297 @@
+package sim
+
+import (
+	"context"
+	"encoding/binary"
+
+	"holdfast/sim/internal/note"
+
+	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/api"
+	wasi "github.com/tetratelabs/wazero/imports/wasi_snapshot_preview1"
+)
+
+// maxNoteBytes bounds a note; a longer one is cut.
+const maxNoteBytes = 1 << 20
+
+// hostCall is a function of the module "sim": arguments in, one int32 out. Memory that the guest names wrongly is the
+// guest's error and answers errInvalid.
+type hostCall func(p *process, mem api.Memory, a []uint64) int32
+
+func (w *world) exportHostCalls(ctx context.Context) error {
+	b := w.runtime.NewHostModuleBuilder("sim")
+	for _, f := range []struct {
+		name    string
+		args    int
+		results int
+		call    hostCall
+	}{
+		{"net_doorbell", 1, 0, netDoorbell},
+		{"net_listen", 2, 1, netListen},
+		{"net_accept", 1, 1, netAccept},
+		{"net_dial", 2, 1, netDial},
+		{"net_connected", 1, 1, netConnected},
+		{"net_addr", 4, 1, netAddr},
+		{"net_send", 3, 1, netSend},
+		{"net_recv", 3, 1, netRecv},
+		{"net_close", 1, 1, netClose},
+		{"note", 3, 0, takeNote},
+	} {
+		call := f.call
+		b.NewFunctionBuilder().WithGoModuleFunction(api.GoModuleFunc(func(ctx context.Context, mod api.Module, stack []uint64) {
+			p := ctx.Value(processKey{}).(*process)
+			p.enter()
+			for i := range f.args {
+				stack[i] = uint64(uint32(stack[i])) // the upper half of an i32's slot is whatever was there
+			}
+			rc := call(p, mod.Memory(), stack)
+			if f.results > 0 {
+				stack[0] = uint64(uint32(rc))
+			}
+		}), words(f.args), words(f.results)).Export(f.name)
+	}
+	_, err := b.Instantiate(ctx)
+	return err
+}
+
+func words(n int) []api.ValueType {
+	t := make([]api.ValueType, n)
+	for i := range t {
+		t[i] = api.ValueTypeI32
+	}
+	return t
+}
+
+func netDoorbell(p *process, _ api.Memory, a []uint64) int32 {
+	p.door.fd = int32(a[0])
+	p.step(opDoorbell, a[0], 0, 0, nil)
+	return 0
+}
+
+func netListen(p *process, mem api.Memory, a []uint64) int32 {
+	return p.open(opListen, mem, a, p.m.w.net.listen)
+}
+
+func netDial(p *process, mem api.Memory, a []uint64) int32 {
+	return p.open(opDial, mem, a, p.m.w.net.dial)
+}
+
+// open makes a socket from an address in memory and returns its id.
+func (p *process) open(op opcode, mem api.Memory, a []uint64, make func(*process, string) (*socket, int32)) int32 {
+	addr, ok := mem.Read(uint32(a[0]), uint32(a[1]))
+	rc := int32(-errInvalid)
+	if ok {
+		s, errno := make(p, string(addr))
+		if rc = -errno; errno == 0 {
+			rc = s.id
+		}
+	}
+	p.step(op, uint64(rc), 0, 0, addr)
+	return rc
+}
+
+func netAccept(p *process, _ api.Memory, a []uint64) int32 {
+	rc := int32(-errBadFD)
+	if l := p.sockets.get(int32(a[0])); l != nil && l.state == listening {
+		rc = -errAgain
+		if len(l.waiting) > 0 {
+			s := l.waiting[0]
+			l.waiting = l.waiting[1:]
+			s.accepted = true
+			rc = s.id
+		}
+	}
+	p.step(opAccept, a[0], uint64(rc), 0, nil)
+	return rc
+}
+
+func netConnected(p *process, _ api.Memory, a []uint64) int32 {
+	rc := int32(-errBadFD)
+	if s := p.sockets.get(int32(a[0])); s != nil {
+		switch {
+		case s.state == connecting:
+			rc = -errAgain
+		case s.state == established:
+			rc = 0
+		case s.errno != 0:
+			rc = -s.errno
+		}
+	}
+	p.step(opConnected, a[0], uint64(rc), 0, nil)
+	return rc
+}
+
+func netAddr(p *process, mem api.Memory, a []uint64) int32 {
+	rc, name := int32(-errBadFD), ""
+	if s := p.sockets.get(int32(a[0])); s != nil {
+		name = s.name(a[1] != 0)
+		rc = int32(len(name))
+		if len(name) > int(uint32(a[3])) || !mem.WriteString(uint32(a[2]), name) {
+			rc = -errInvalid
+		}
+	}
+	p.step(opAddr, a[0], a[1], uint64(rc), []byte(name))
+	return rc
+}
+
+func netSend(p *process, mem api.Memory, a []uint64) int32 {
+	s := p.sockets.get(int32(a[0]))
+	b, ok := mem.Read(uint32(a[1]), uint32(a[2]))
+	rc := int32(-errBadFD)
+	switch {
+	case !ok:
+		rc = -errInvalid
+	case s != nil && s.state != listening:
+		rc = s.send(b, p.local)
+	}
+	p.step(opSend, a[0], uint64(rc), 0, b)
+	return rc
+}
+
+func netRecv(p *process, mem api.Memory, a []uint64) int32 {
+	s := p.sockets.get(int32(a[0]))
+	b, ok := mem.Read(uint32(a[1]), uint32(a[2]))
+	rc := int32(-errBadFD)
+	switch {
+	case !ok:
+		rc = -errInvalid
+	case s != nil && s.state != listening:
+		rc = s.recv(b, p.local)
+	}
+	p.step(opRecv, a[0], uint64(rc), 0, b[:max(rc, 0)])
+	return rc
+}
+
+func netClose(p *process, _ api.Memory, a []uint64) int32 {
+	rc := int32(-errBadFD)
+	if s := p.sockets.get(int32(a[0])); s != nil {
+		s.close(p.local)
+		rc = 0
+	}
+	p.step(opClose, a[0], uint64(rc), 0, nil)
+	return rc
+}
+
+func takeNote(p *process, mem api.Memory, a []uint64) int32 {
+	b, _ := mem.Read(uint32(a[1]), min(uint32(a[2]), maxNoteBytes))
+	p.step(opNote, a[0], 0, 0, b)
+	p.m.w.noted(p, note.Kind(int32(a[0])), string(b))
+	return 0
+}
+
+// exportWASI offers the stock functions, but for the one in which a guest waits.
+func (w *world) exportWASI(ctx context.Context) error {
+	b := w.runtime.NewHostModuleBuilder(wasi.ModuleName)
+	wasi.NewFunctionExporter().ExportFunctions(b)
+	b.NewFunctionBuilder().WithGoModuleFunction(api.GoModuleFunc(func(ctx context.Context, mod api.Module, stack []uint64) {
+		p := ctx.Value(processKey{}).(*process)
+		p.enter()
+		stack[0] = uint64(p.poll(mod.Memory(), stack))
+	}), words(4), words(1)).Export("poll_oneoff")
+	_, err := b.Instantiate(ctx)
+	return err
+}
+
+// The layout of poll_oneoff's subscriptions and events.
+const (
+	subscriptionBytes = 48
+	eventBytes        = 32
+	pollClock         = 0
+	pollRead          = 1
+	pollWrite         = 2
+	clockRealtime     = 0
+	clockAbsolute     = 1 // flag
+	maxSubscriptions  = 1 << 16
+	never             = int64(-1)
+)
+
+// poll is poll_oneoff: it waits until one of the subscriptions is due, and answers with all that then are. It is the only
+// call in which a process waits for anything but its disk.
+func (p *process) poll(mem api.Memory, a []uint64) uint32 {
+	in, out, n, result := uint32(a[0]), uint32(a[1]), uint32(a[2]), uint32(a[3])
+	if n == 0 || n > maxSubscriptions {
+		return errInvalid
+	}
+	subs, ok := mem.Read(in, n*subscriptionBytes)
+	events, ok2 := mem.Read(out, n*eventBytes)
+	if !ok || !ok2 {
+		return errInvalid
+	}
+	clear(events)
+	p.subs = append(p.subs[:0], subs...) // a copy: deadlines are noted in it
+	subs = p.subs
+	due := p.deadline(subs)
+	for !p.anyReady(subs) && (due == never || p.local < due) {
+		p.park(due)
+	}
+	count := uint32(0)
+	for at := 0; at < len(subs); at += subscriptionBytes {
+		sub := subs[at:]
+		ready := sub[8] == pollClock && p.local >= p.dueAt(sub) || sub[8] != pollClock && p.ready(sub)
+		if !ready {
+			continue
+		}
+		e := events[count*eventBytes:]
+		copy(e, sub[:8]) // user data
+		e[10] = sub[8]
+		count++
+	}
+	mem.WriteUint32Le(result, count)
+	p.step(opPoll, uint64(n), uint64(due), uint64(count), events[:count*eventBytes])
+	return 0
+}
+
+// deadline is the earliest moment at which a clock subscription is due.
+func (p *process) deadline(subs []byte) int64 {
+	due := never
+	for at := 0; at < len(subs); at += subscriptionBytes {
+		if sub := subs[at:]; sub[8] == pollClock {
+			if d := p.dueAt(sub); due == never || d < due {
+				due = d
+			}
+		}
+	}
+	return due
+}
+
+// dueAt is when a clock subscription is due, in virtual time. A relative one is made absolute at the first look.
+func (p *process) dueAt(sub []byte) int64 {
+	const longest = 1 << 60
+	timeout := int64(min(binary.LittleEndian.Uint64(sub[24:]), longest))
+	if binary.LittleEndian.Uint16(sub[40:])&clockAbsolute == 0 {
+		timeout = min(timeout+p.m.clock.monotonic(p.local), longest)
+		binary.LittleEndian.PutUint64(sub[24:], uint64(timeout))
+		binary.LittleEndian.PutUint32(sub[16:], 1)
+		binary.LittleEndian.PutUint16(sub[40:], clockAbsolute)
+	}
+	if binary.LittleEndian.Uint32(sub[16:]) == clockRealtime {
+		return max(timeout-p.m.clock.wall(0), 0)
+	}
+	return max(timeout-p.m.clock.bootNanos, 0)
+}
+
+func (p *process) anyReady(subs []byte) bool {
+	for at := 0; at < len(subs); at += subscriptionBytes {
+		if sub := subs[at:]; sub[8] != pollClock && p.ready(sub) {
+			return true
+		}
+	}
+	return false
+}
+
+// ready answers for a file: only the doorbell ever makes anybody wait.
+func (p *process) ready(sub []byte) bool {
+	fd := int32(binary.LittleEndian.Uint32(sub[16:]))
+	return sub[8] == pollWrite || fd != p.door.fd || len(p.door.queue) > 0
+}
+
+// wasmPages bounds a process's memory: 1 GiB.
+const wasmPages = 1 << 30 / 65536
+
+func runtimeConfig(cache wazero.CompilationCache) wazero.RuntimeConfig {
+	c := wazero.NewRuntimeConfigCompiler().WithMemoryLimitPages(wasmPages)
+	if cache != nil {
+		c = c.WithCompilationCache(cache)
+	}
+	return c
+}

@@ -1,0 +1,67 @@
+package sim
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+)
+
+// Verdict is what a run came to.
+type Verdict string
+
+// The verdicts. Only VerdictOK is green.
+const (
+	VerdictOK             Verdict = "ok"
+	VerdictSafety         Verdict = "safety"         // a checker refused the history
+	VerdictLiveness       Verdict = "liveness"       // all was healed, and yet no progress in the stated time
+	VerdictCrash          Verdict = "crash"          // a process ended on its own
+	VerdictNondeterminism Verdict = "nondeterminism" // the same seed ran differently
+	VerdictTimeout        Verdict = "timeout"        // no conclusion within the wall time: nothing is known
+)
+
+// ExitCode is the verdict as a process's exit status. 1 and 2 are left to failures of the simulator itself and to bad
+// usage.
+func (v Verdict) ExitCode() int {
+	switch v {
+	case VerdictOK:
+		return 0
+	case VerdictSafety:
+		return 10
+	case VerdictLiveness:
+		return 11
+	case VerdictCrash:
+		return 12
+	case VerdictNondeterminism:
+		return 13
+	case VerdictTimeout:
+		return 14
+	}
+	return 1
+}
+
+// Report is how a run ended.
+type Report struct {
+	Seed    uint64
+	Module  string // ModuleHash of the guest
+	Hash    uint64 // over every step
+	Verdict Verdict
+	Detail  string // what the verdict rests on, for people; may have several lines
+	Plan    Plan
+	Counts  Counts
+	// Operations of the clients, by outcome.
+	OK, Failed, Unknown int
+	// Trace is set if it was asked for, Diverged if the run was held against another and differed.
+	Trace    *Trace
+	Diverged *Divergence
+}
+
+// Line is the report's last line, by which runs are compared.
+func (r *Report) Line() string {
+	return fmt.Sprintf("seed=0x%x module=%s hash=0x%016x verdict=%s", r.Seed, r.Module, r.Hash, r.Verdict)
+}
+
+// ModuleHash names a guest module by its bytes: the first 16 hex digits of their SHA-256.
+func ModuleHash(module []byte) string {
+	sum := sha256.Sum256(module)
+	return hex.EncodeToString(sum[:8])
+}

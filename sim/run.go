@@ -1,0 +1,142 @@
+package sim
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"holdfast/jepsen"
+)
+
+// ErrWallTime is the cause to cancel a run's context with when its wall time is up; Run then answers VerdictTimeout.
+var ErrWallTime = errors.New("wall time is up")
+
+// Times of a run, in virtual nanoseconds but for checkLimit.
+const (
+	// memberStagger separates the starts of two members.
+	memberStagger = 30_000_000
+	// clientStart leaves the members time to elect their first leader.
+	clientStart = 1_000_000_000
+	// finishWithin is how long after the end clients may take to finish and to read every key back through every member.
+	finishWithin = 20_000_000_000
+	// checkLimit bounds the checker, in real time per key.
+	checkLimit = 30 * time.Second
+)
+
+// Run plays one cluster through one seed: its members and a process of clients, phase one with a partition and a kill,
+// phase two without faults. The error is about the options, the module or the host; whatever the cluster did is in the
+// report.
+func Run(ctx context.Context, o Options) (*Report, error) {
+	if err := o.check(); err != nil {
+		return nil, err
+	}
+	rep := &Report{Seed: o.Seed, Module: ModuleHash(o.Module), Plan: Derive(o)}
+	if o.Record {
+		rep.Trace = &Trace{}
+	}
+	t := newTrace(o.HashLog, rep.Trace, o.Against)
+	w, err := newWorld(ctx, &o, rep.Plan, t)
+	if err != nil {
+		return nil, err
+	}
+	w.timeline.head()
+	s := newScenario(w, o.Nodes, o.memberArgs)
+	err = w.run(rep.Plan.EndNanos+finishWithin, func() bool {
+		return t.diverged != nil || len(w.crashes) > 0 || s.client.proc == nil && s.client.incarnation > 0
+	})
+	finished := s.client.proc == nil
+	if closeErr := w.close(); err == nil {
+		err = closeErr
+	}
+	if traceErr := t.close(); err == nil || traceErr != nil {
+		err = errors.Join(err, traceErr)
+	}
+	rep.Hash, rep.Diverged, rep.Counts = t.hash, t.diverged, w.counts
+	rep.Counts.Steps = t.count
+	if errors.Is(err, ErrWallTime) {
+		rep.Verdict, rep.Detail = VerdictTimeout, fmt.Sprintf("virtual time stood at %v", time.Duration(w.now))
+		return rep, nil
+	}
+	if err = errors.Join(err, w.timeline.err); err != nil {
+		return nil, err
+	}
+	if o.History != nil {
+		if _, err := o.History.Write(w.history); err != nil {
+			return nil, fmt.Errorf("write history: %w", err)
+		}
+	}
+	return rep, w.judge(rep, finished)
+}
+
+// judge turns what happened into a verdict; the gravest comes first.
+func (w *world) judge(rep *Report, finished bool) error {
+	history, err := jepsen.ReadHistory(bytes.NewReader(w.history))
+	if err != nil {
+		return fmt.Errorf("read the clients' history: %w", err)
+	}
+	for i := range history {
+		switch history[i].Outcome {
+		case jepsen.OK:
+			rep.OK++
+		case jepsen.Fail:
+			rep.Failed++
+		default:
+			rep.Unknown++
+		}
+	}
+	if rep.Diverged != nil {
+		rep.Verdict, rep.Detail = VerdictNondeterminism, "first difference: "+rep.Diverged.String()
+		return nil
+	}
+	check, err := jepsen.CheckRegister(history, checkLimit)
+	if err != nil {
+		return err
+	}
+	stuck := w.progress(history, finished)
+	switch {
+	case check.Verdict == jepsen.Illegal:
+		rep.Verdict, rep.Detail = VerdictSafety, fmt.Sprintf("key %s: %s", check.Key, check.Detail)
+	case len(w.crashes) > 0:
+		rep.Verdict, rep.Detail = VerdictCrash, strings.Join(w.crashes, "\n")
+	case stuck != "":
+		rep.Verdict, rep.Detail = VerdictLiveness, stuck
+	case check.Verdict == jepsen.Timeout:
+		rep.Verdict, rep.Detail = VerdictTimeout, check.Detail
+	default:
+		rep.Verdict = VerdictOK
+		rep.Detail = fmt.Sprintf("%d operations on %d keys are linearizable", check.Operations, check.Keys)
+	}
+	return nil
+}
+
+// progress tells what phase two lacks: a confirmed write, and a confirmed read through each member. Empty: nothing.
+func (w *world) progress(history jepsen.History, finished bool) string {
+	if !finished && len(w.crashes) == 0 {
+		return fmt.Sprintf("clients did not finish within %v of the end", time.Duration(finishWithin))
+	}
+	wrote, read := false, map[string]bool{} // by endpoint; read by key only
+	for i := range history {
+		o := &history[i]
+		if o.Outcome != jepsen.OK || o.Call < w.plan.CalmAtNanos {
+			continue
+		}
+		switch o.Op {
+		case jepsen.Write, jepsen.CAS:
+			wrote = true
+		case jepsen.Read:
+			read[o.Member] = true
+		}
+	}
+	if !wrote {
+		return fmt.Sprintf("no write was confirmed after %v, when all was healed", time.Duration(w.plan.CalmAtNanos))
+	}
+	for _, m := range w.machines {
+		if url := clientURL(m); !m.endsItself && !read[url] {
+			return fmt.Sprintf("no quorum read was confirmed by %s after %v, when all was healed", m.name, time.Duration(w.plan.CalmAtNanos))
+		}
+	}
+	return ""
+}

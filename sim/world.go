@@ -1,0 +1,170 @@
+package sim
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+
+	"holdfast/sim/internal/note"
+
+	"github.com/tetratelabs/wazero"
+)
+
+// errStalled says that a process computes without ever making a host call in which it could be stopped.
+var errStalled = errors.New("a process did not give the baton back in time")
+
+// world is everything in one run: machines, the network between them, virtual time and what is going to happen. Only one
+// goroutine at a time does anything in it: the loop, or the process that it has handed the baton to.
+type world struct {
+	ctx      context.Context
+	draws    draws
+	plan     Plan
+	now      int64 // nanoseconds since the run began
+	queue    eventQueue
+	machines []*machine
+	net      *network
+	trace    *trace
+	timeline *timeline
+	history  []byte    // JSON lines, as the clients noted them
+	logs     io.Writer // what processes print; nil: nowhere
+	leader   *machine  // who last noted that it leads, while it does and lives
+
+	runtime wazero.Runtime
+	module  wazero.CompiledModule
+	cache   wazero.CompilationCache
+	running sync.WaitGroup // host goroutines of processes
+
+	crashes []string // processes that ended though they should not
+	counts  Counts
+
+	// leak, if set, is added to what a machine's clocks show: the planted fault of the determinism test.
+	leak func(machine int, reading uint64) int64
+}
+
+// Counts tells how much happened in a run.
+type Counts struct {
+	Turns, Steps                       uint64
+	Kills, Partitions, Leaders, Starts int
+}
+
+// newWorld compiles the module and prepares the host's functions. The cache directory may be empty.
+func newWorld(ctx context.Context, o *Options, plan Plan, t *trace) (*world, error) {
+	w := &world{ctx: ctx, draws: draws(o.Seed), plan: plan, trace: t, logs: o.Logs, timeline: &timeline{w: o.Timeline}}
+	if o.CacheDir != "" {
+		cache, err := wazero.NewCompilationCacheWithDir(o.CacheDir)
+		if err != nil {
+			return nil, fmt.Errorf("compilation cache: %s: %w; name another directory", o.CacheDir, err)
+		}
+		w.cache = cache
+	}
+	w.runtime = wazero.NewRuntimeWithConfig(ctx, runtimeConfig(w.cache))
+	module, err := w.runtime.CompileModule(ctx, o.Module)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("%w: compile: %w; build it with make guest", ErrModule, err), w.close())
+	}
+	w.module = module
+	if err := errors.Join(w.exportWASI(ctx), w.exportHostCalls(ctx)); err != nil {
+		return nil, errors.Join(fmt.Errorf("host functions: %w", err), w.close())
+	}
+	return w, nil
+}
+
+// close ends every process and frees the runtime.
+func (w *world) close() error {
+	for _, m := range w.machines {
+		if p := m.proc; p != nil {
+			p.killed = true
+			p.resume <- struct{}{}
+			<-p.yield
+		}
+	}
+	w.running.Wait()
+	err := w.runtime.Close(context.WithoutCancel(w.ctx))
+	if w.cache != nil {
+		err = errors.Join(err, w.cache.Close(context.WithoutCancel(w.ctx)))
+	}
+	return err
+}
+
+// add makes a machine; all are added before the network.
+func (w *world) add(m *machine) *machine {
+	m.w, m.index = w, len(w.machines)
+	who := uint64(m.index)
+	m.clock.bootNanos = w.draws.between(forBootTime, who, 0, 1e9, 1e13)
+	if m.clock.wallNanos != 0 {
+		m.clock.wallNanos = w.draws.between(forWallClock, who, 0, -m.clock.wallNanos, m.clock.wallNanos)
+	}
+	w.machines = append(w.machines, m)
+	return m
+}
+
+// at plans something for a moment.
+func (w *world) at(nanos int64, do func()) { w.queue.push(nanos, do) }
+
+// run lets events happen, in order, until there is no more before the limit, or stop says so.
+func (w *world) run(limit int64, stop func() bool) error {
+	for !stop() {
+		e, ok := w.queue.pop(limit)
+		if !ok {
+			w.now = limit
+			return nil
+		}
+		w.now = max(w.now, e.at)
+		e.do()
+		if err := context.Cause(w.ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// turn hands the baton to a process and takes it back.
+func (w *world) turn(p *process) {
+	p.local = max(p.local, w.now)
+	p.planned = false
+	p.plan++
+	w.counts.Turns++
+	p.step(opTurn, uint64(w.now), 0, 0, nil)
+	p.resume <- struct{}{}
+	select {
+	case <-p.yield:
+	case <-w.ctx.Done(): // a wasm loop cannot be interrupted; the run is over, the goroutine is lost
+		p.m.proc = nil
+		w.running.Done()
+		return
+	}
+	if p.done {
+		p.m.ended(p)
+	}
+}
+
+// tell writes a line of the timeline.
+func (w *world) tell(who, what, detail string) { w.timeline.line(w.now, who, what, detail) }
+
+// noted receives a process's note.
+func (w *world) noted(p *process, kind note.Kind, text string) {
+	switch kind {
+	case note.State:
+		w.timeline.line(p.local, p.m.name, "state", text)
+		w.observe(p.m, text)
+	case note.History:
+		w.history = append(w.history, text...)
+	}
+}
+
+// crash notes that a process ended on its own.
+func (w *world) crash(m *machine, text string) {
+	w.crashes = append(w.crashes, m.name+": "+text)
+	for _, line := range m.output.last {
+		w.timeline.line(w.now, m.name, "last words", line)
+	}
+}
+
+// print passes on a line that a process printed.
+func (w *world) print(p *process, line []byte) {
+	if w.logs != nil {
+		fmt.Fprintf(w.logs, "%12.6f  %-4s %s\n", float64(p.local)/1e9, p.m.name, line)
+	}
+}
