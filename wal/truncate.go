@@ -20,15 +20,22 @@ import (
 func (l *Log) DeleteRange(lo, hi uint64) error {
 	l.tmu.Lock()
 	defer l.tmu.Unlock()
-	if err := l.check(); err != nil {
-		return err
-	}
+	// A compaction runs beside appends: whether it takes all of the log can only
+	// be said while no append is under way, or it would cut off what the append
+	// has just made durable.
+	l.wmu.Lock()
+	err := l.check()
 	first, next := l.bounds()
+	if err == nil && lo <= hi && first < next && hi >= next-1 && lo < next {
+		defer l.wmu.Unlock()
+		return l.cutSuffix(max(lo, first))
+	}
+	l.wmu.Unlock()
 	switch {
+	case err != nil:
+		return err
 	case lo > hi || hi < first || lo >= next:
 		return nil
-	case hi >= next-1:
-		return l.cutSuffix(max(lo, first))
 	case lo <= first:
 		return l.dropPrefix(hi)
 	}
@@ -122,13 +129,9 @@ func (l *Log) removeSegment(first uint64) error {
 //     after each, so that there is never a hole;
 //  3. cut the segment that holds from, and sync it.
 //
-// tidwall/wal is closed meanwhile, because it has the last segment open.
+// tidwall/wal is closed meanwhile, because it has the last segment open. tmu and
+// wmu must be held, and the log must hold from.
 func (l *Log) cutSuffix(from uint64) error {
-	l.wmu.Lock()
-	defer l.wmu.Unlock()
-	if err := l.check(); err != nil {
-		return err
-	}
 	var keep *segment
 	var gone []uint64
 	l.forget(func() {
