@@ -112,7 +112,6 @@ func (f fsm) Restore(source io.ReadCloser) error {
 	s.mu.Unlock()
 	f.r.expires.Store(deadlines)
 	f.r.hub.endAll(false)
-	f.r.installed()
 	return nil
 }
 

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/raft"
+
+	"holdfast/wal"
 )
 
 // bootstrap writes the first configuration if nothing lies on disk yet.
@@ -57,7 +59,7 @@ func (r *Replica) startRaft() error {
 	// raft's main loop waits until a change of leadership is taken; leadership
 	// has one goroutine that does nothing else.
 	notify := make(chan bool, 8)
-	n, err := raft.NewRaft(r.raftConfig(notify), fsm{r}, r.log, r.stable, r.snapshots, r.transport.Raft())
+	n, err := raft.NewRaft(r.raftConfig(notify), fsm{r}, logStore{r.log, r.logEmptied}, r.stable, r.snapshots, r.transport.Raft())
 	if err != nil {
 		return fmt.Errorf("start raft: %w", err)
 	}
@@ -77,10 +79,24 @@ func (r *Replica) startRaft() error {
 	return nil
 }
 
-// installed is called when raft has restored the kernel from a snapshot. raft
-// never resets its idea of its last log index on an install: below that index
-// it would refuse every entry until it is built anew (hashicorp/raft#697).
-func (r *Replica) installed() {
+// logStore tells when raft has emptied the log. raft never resets its idea of
+// its last log index on an install: if that lies beyond the snapshot, it
+// refuses every entry until it is built anew (hashicorp/raft#697). The log is
+// emptied as the last step of an install.
+type logStore struct {
+	*wal.Log
+	emptied func()
+}
+
+func (s logStore) DeleteRange(lo, hi uint64) error {
+	err := s.Log.DeleteRange(lo, hi)
+	if last, lastErr := s.LastIndex(); err == nil && lastErr == nil && last == 0 {
+		s.emptied()
+	}
+	return err
+}
+
+func (r *Replica) logEmptied() {
 	select {
 	case r.rebuilds <- struct{}{}:
 	default:
@@ -102,8 +118,7 @@ func (r *Replica) rebuildWhenAsked() {
 	}
 }
 
-// rebuildIfStuck compares raft's last index with the log's: they differ after
-// an install below the cached index, and then only a new raft can go on.
+// rebuildIfStuck puts a new raft on the same stores if the old one is stuck.
 func (r *Replica) rebuildIfStuck() error {
 	n := r.node()
 	if n == nil || !r.stuck(n) {
@@ -127,28 +142,13 @@ func (r *Replica) rebuildIfStuck() error {
 	return r.startRaft()
 }
 
-// stuck waits for the install to be over, since raft empties the log after it
-// has restored the state machine.
+// stuck tells whether raft believes in entries that are neither in the log nor
+// in a snapshot. Its belief is read first: an append beside this makes the log
+// longer before it makes raft believe.
 func (r *Replica) stuck(n *raft.Raft) bool {
-	for range 100 {
-		last, err := r.log.LastIndex()
-		if err != nil {
-			return false
-		}
-		snapshot := r.snapshots.opened.Load()
-		if max(last, snapshot) >= n.LastIndex() {
-			return false
-		}
-		if last == 0 {
-			return true
-		}
-		select {
-		case <-time.After(10 * time.Millisecond):
-		case <-r.stop:
-			return false
-		}
-	}
-	return false
+	believed := n.LastIndex()
+	last, err := r.log.LastIndex()
+	return err == nil && last == 0 && believed > r.lastSnapshot()
 }
 
 // leadership is what this member knows of who leads.

@@ -16,6 +16,9 @@ import (
 	"holdfast/transport"
 )
 
+// limit is how long a test waits for what must come.
+const limit = 30 * time.Second
+
 // trio is a cluster of in-process members on an in-memory network, with real
 // logs on disk.
 type trio struct {
@@ -90,7 +93,7 @@ func (c *trio) setUp() {
 
 func (c *trio) eventually(what string, f func() bool) {
 	c.t.Helper()
-	deadline := time.Now().Add(30 * time.Second)
+	deadline := time.Now().Add(limit)
 	for !f() {
 		require.True(c.t, time.Now().Before(deadline), "%s: not in time", what)
 		time.Sleep(2 * time.Millisecond)
