@@ -1,6 +1,7 @@
 package httpd
 
 import (
+	"errors"
 	"io"
 	"net"
 	"sync"
@@ -12,17 +13,19 @@ import (
 type link struct {
 	net.Conn
 	server *Server
+	number uint64 // in the order of accepts
+	count  *int   // of the links of one port, guarded by Server.mu
 	closed sync.Once
-	// heard tells that a byte has come: until then it is safe to close the
-	// link in a shutdown.
-	heard atomic.Bool
+	// asked tells that something has come that is to be answered: without it
+	// a shutdown may close the link at once.
+	asked atomic.Bool
 }
 
 // Read implements io.Reader.
 func (l *link) Read(p []byte) (int, error) {
 	n, err := l.Conn.Read(p)
-	if n > 0 && !l.heard.Load() {
-		l.heard.Store(true)
+	if n > 0 && !l.asked.Load() {
+		l.asked.Store(true)
 	}
 	return n, err
 }
@@ -36,12 +39,28 @@ func (l *link) Close() (err error) {
 	return err
 }
 
+// drain reads what a client still sends, for a while: closing a connection
+// with bytes unread would take the answer away from the client again.
+func (l *link) drain() {
+	if w, ok := l.Conn.(interface{ CloseWrite() error }); ok && w.CloseWrite() != nil {
+		return
+	}
+	if l.SetReadDeadline(time.Now().Add(drainTime)) != nil {
+		return
+	}
+	_, _ = io.CopyN(io.Discard, l.Conn, drainBytes)
+}
+
 // session is what fasthttp sees of a link: from accept, or from the end of a
 // watch, to the next watch, which takes the link from under it.
 type session struct {
 	*link
 	ahead []byte // read already, while the link was taken
 	taken atomic.Bool
+	// refused tells that the answer was given before the request was read.
+	refused atomic.Bool
+	// abandoned undoes a takeover that fasthttp does not come to.
+	abandoned atomic.Pointer[func()]
 }
 
 // Read implements io.Reader. Once the link is taken it has nothing more, so
@@ -63,12 +82,18 @@ func (c *session) Close() error {
 	if c.taken.Load() {
 		return nil
 	}
+	if undo := c.abandoned.Swap(nil); undo != nil {
+		(*undo)()
+	}
+	if c.refused.Load() {
+		c.drain()
+	}
 	return c.link.Close()
 }
 
 // take gets the link out of fasthttp's hands, with what was read from it and
-// not used. Conn is what a hijack handler is given: fasthttp's wrapper, which
-// is used again for other connections once the handler returns.
+// not used. Hijacked is what a hijack handler is given: fasthttp's wrapper,
+// which serves other connections once the handler has returned.
 func take(hijacked net.Conn) (l *link, ahead []byte, ok bool) {
 	wrapper, ok := hijacked.(interface{ UnsafeConn() net.Conn })
 	if !ok {
@@ -78,8 +103,9 @@ func take(hijacked net.Conn) (l *link, ahead []byte, ok bool) {
 	if !ok {
 		return nil, nil, false
 	}
+	c.abandoned.Store(nil)
 	c.taken.Store(true)
-	var buffer [MaxHeadBytes]byte
+	var buffer [1024]byte
 	for {
 		n, err := hijacked.Read(buffer[:])
 		ahead = append(ahead, buffer[:n]...)
@@ -90,29 +116,41 @@ func take(hijacked net.Conn) (l *link, ahead []byte, ok bool) {
 }
 
 // listener turns accepted connections into links and keeps their number
-// within the limit.
+// within a limit.
 type listener struct {
 	net.Listener
 	server *Server
+	limit  int
+	count  *int
 }
 
 const tooManyConns = "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain; charset=utf-8\r\n" +
 	"Connection: close\r\nContent-Length: 38\r\n\r\ntoo many connections; try again later\n"
 
-// Accept implements net.Listener.
+// Accept implements net.Listener. Its only error is the listener's end: what
+// passes, such as a lack of file descriptors, is waited out.
 func (ln *listener) Accept() (net.Conn, error) {
+	pause := acceptPauseMin
 	for {
 		c, err := ln.Listener.Accept()
-		if err != nil {
+		switch {
+		case err == nil:
+		case ln.server.stopping() || errors.Is(err, net.ErrClosed) || errors.Is(err, io.EOF):
 			return nil, err
+		default:
+			ln.server.logf("httpd: accept at %v: %v; trying again in %v", ln.Addr(), err, pause)
+			time.Sleep(pause)
+			pause = min(2*pause, acceptPauseMax)
+			continue
 		}
-		l := &link{Conn: c, server: ln.server}
-		if ln.server.remember(l) {
+		pause = acceptPauseMin
+		l := &link{Conn: c, server: ln.server, count: ln.count}
+		if ln.server.remember(l, ln.limit) {
 			return &session{link: l}, nil
 		}
 		// The answer fits the socket's buffer; the deadline is for networks
 		// that have none.
-		if c.SetWriteDeadline(time.Now().Add(100*time.Millisecond)) == nil {
+		if c.SetWriteDeadline(time.Now().Add(acceptPauseMin)) == nil {
 			_, _ = io.WriteString(c, tooManyConns)
 		}
 		_ = c.Close()

@@ -12,7 +12,7 @@ const hexDigits = "0123456789abcdef"
 
 // plainJSON marks the bytes that stand for themselves in a JSON string as
 // encoding/json writes it with HTML escaping.
-var plainJSON = func() (plain [utf8.RuneSelf]bool) {
+var plainJSON = func() (plain [256]bool) {
 	for c := byte(' '); c < utf8.RuneSelf; c++ {
 		plain[c] = c != '"' && c != '\\' && c != '<' && c != '>' && c != '&'
 	}
@@ -24,34 +24,45 @@ var plainJSON = func() (plain [utf8.RuneSelf]bool) {
 func appendString(dst []byte, s string) []byte {
 	dst = append(dst, '"')
 	from := 0
-	for i := 0; i < len(s); {
-		if c := s[i]; c < utf8.RuneSelf {
-			if plainJSON[c] {
-				i++
+	for i := 0; ; {
+		for i < len(s) && plainJSON[s[i]] {
+			i++
+		}
+		if i == len(s) {
+			return append(append(dst, s[from:]...), '"')
+		}
+		size, escape := 1, ""
+		if s[i] >= utf8.RuneSelf {
+			size, escape = foreign(s[i:])
+			if escape == "" {
+				i += size
 				continue
 			}
-			dst = append(dst, s[from:i]...)
-			dst = appendEscape(dst, c)
-			i++
-			from = i
-			continue
 		}
-		r, size := utf8.DecodeRuneInString(s[i:])
-		switch {
-		case r == utf8.RuneError && size == 1:
-			dst = append(append(dst, s[from:i]...), `\ufffd`...)
-		case r == '\u2028' || r == '\u2029':
-			// JavaScript takes these for line ends.
-			dst = append(append(dst, s[from:i]...), `\u202`...)
-			dst = append(dst, hexDigits[r&0xf])
-		default:
-			i += size
-			continue
+		dst = append(dst, s[from:i]...)
+		if escape == "" {
+			dst = appendEscape(dst, s[i])
 		}
+		dst = append(dst, escape...)
 		i += size
 		from = i
 	}
-	return append(append(dst, s[from:]...), '"')
+}
+
+// foreign measures the character at the start of s, which is not ASCII, and
+// gives the escape it needs, if any: JavaScript takes U+2028 and U+2029 for
+// line ends.
+func foreign(s string) (size int, escape string) {
+	r, size := utf8.DecodeRuneInString(s)
+	switch {
+	case r == utf8.RuneError && size == 1:
+		return 1, `\ufffd`
+	case r == '\u2028':
+		return size, `\u2028`
+	case r == '\u2029':
+		return size, `\u2029`
+	}
+	return size, ""
 }
 
 func appendEscape(dst []byte, c byte) []byte {

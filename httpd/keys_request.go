@@ -1,7 +1,6 @@
 package httpd
 
 import (
-	"bytes"
 	"mime"
 	"unsafe"
 
@@ -17,6 +16,7 @@ type keysRequest struct {
 	wait, stream     bool
 	quorum           bool
 	recursive        bool
+	sorted           bool // checked only: listings always are
 	noValueOnSuccess bool
 	waitIndex        uint64
 	prevExist        bool
@@ -43,7 +43,7 @@ func keyOf(path []byte) []byte {
 func readParams(p *params, h *fasthttp.RequestHeader, body, query []byte) *kernel.Error {
 	fault := ""
 	p.reset(len(query) + len(body))
-	if len(body) > 0 && (h.IsPut() || h.IsPost()) {
+	if h.IsPut() || h.IsPost() {
 		fault = readBody(p, h.ContentType(), body)
 	}
 	if len(query) > 0 {
@@ -118,14 +118,13 @@ func (q *keysRequest) parse(p *params, key []byte, isGet bool) *kernel.Error {
 }
 
 func (q *keysRequest) parseSwitches(p *params) *kernel.Error {
-	var sorted bool // listings are always sorted
 	for _, s := range [...]struct {
 		which param
 		into  *bool
 		cause string
 	}{
 		{paramRecursive, &q.recursive, `invalid value for "recursive"`},
-		{paramSorted, &sorted, `invalid value for "sorted"`},
+		{paramSorted, &q.sorted, `invalid value for "sorted"`},
 		{paramWait, &q.wait, `invalid value for "wait"`},
 		{paramDir, &q.command.Dir, `invalid value for "dir"`},
 		{paramQuorum, &q.quorum, `invalid value for "quorum"`},
@@ -163,7 +162,7 @@ func (q *keysRequest) choosePut() {
 	compares := c.PrevIndex > 0 || c.PrevValue != ""
 	switch {
 	case q.hasPrevExist && !q.prevExist:
-		c.Op, c.PrevIndex, c.PrevValue = kernel.OpCreate, 0, ""
+		c.Op, c.PrevIndex, c.PrevValue, c.Refresh = kernel.OpCreate, 0, "", false
 	case compares:
 		c.Op = kernel.OpCompareAndSwap
 	case q.hasPrevExist:
@@ -174,7 +173,8 @@ func (q *keysRequest) choosePut() {
 }
 
 func (q *keysRequest) choosePost() {
-	q.command.Op, q.command.PrevIndex, q.command.PrevValue = kernel.OpCreateInOrder, 0, ""
+	c := &q.command
+	c.Op, c.PrevIndex, c.PrevValue, c.Refresh = kernel.OpCreateInOrder, 0, "", false
 }
 
 func (q *keysRequest) chooseDelete() {
@@ -205,8 +205,3 @@ func view(b []byte) string {
 	}
 	return unsafe.String(unsafe.SliceData(b), len(b))
 }
-
-var methodGet, methodHead, methodPut, methodPost, methodDelete, methodConnect, methodOptions = []byte("GET"), []byte("HEAD"),
-	[]byte("PUT"), []byte("POST"), []byte("DELETE"), []byte("CONNECT"), []byte("OPTIONS")
-
-func isMethod(ctx *fasthttp.RequestCtx, method []byte) bool { return bytes.Equal(ctx.Method(), method) }

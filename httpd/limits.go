@@ -17,9 +17,12 @@ const (
 	// DefaultMaxConns bounds the open client connections, parked watches
 	// included; one more is answered with 503 and closed.
 	DefaultMaxConns = 16384
-	// DefaultHeadTimeout is how long a request's head may take from its first
-	// byte (on a new connection: from the accept), DefaultBodyTimeout how
-	// long its body may: 408.
+	// MaxOpsConns bounds those of the ops port, which clients cannot use up.
+	MaxOpsConns = 64
+	// DefaultHeadTimeout is how long a request's head, and a body that is no
+	// longer than a head may be, can take from the first byte (on a new
+	// connection: from the accept); DefaultBodyTimeout is how long a longer
+	// body can take from then on: 408.
 	DefaultHeadTimeout = 10 * time.Second
 	DefaultBodyTimeout = 30 * time.Second
 	// DefaultIdleTimeout is how long a connection may wait for its next
@@ -49,6 +52,17 @@ const (
 	// ended; more closes the connection, since its hang-up could no longer be
 	// seen.
 	maxPipelined = MaxHeadBytes
+	// drainTime and drainBytes bound what is still read of a request that was
+	// refused before its end.
+	drainTime  = time.Second
+	drainBytes = 64 << 20
+	// acceptPauseMin and acceptPauseMax bound the pause after a listener's
+	// error that is not its end.
+	acceptPauseMin = 5 * time.Millisecond
+	acceptPauseMax = time.Second
 	// hangupBuffer is the size of the reads that wait for a watcher's hang-up.
 	hangupBuffer = 256
+	// nextBuffer is the size of the read that waits, behind a watch, for the
+	// next request.
+	nextBuffer = 2048
 )

@@ -106,7 +106,7 @@ func (s *Server) sendLong(ctx *fasthttp.RequestCtx, n *kernel.Node, v *kernel.Vi
 			_, _ = body.WriteTo(t.link) // who does not read it to the end sees it cut
 		}
 		return false
-	})
+	}, func() {})
 }
 
 // renewal moves a connection's write deadline, within the bound on a listing.

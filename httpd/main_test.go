@@ -24,7 +24,9 @@ import (
 func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m,
 		// fasthttp's clock for the Date header runs for ever, once started.
-		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.updateServerDate.func1"))
+		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.updateServerDate.func1"),
+		// Its worker pool sleeps up to ten seconds before it sees its end.
+		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*workerPool).Start.func2"))
 }
 
 // fixture is a server with a real single-member replica behind it, reached
@@ -153,4 +155,19 @@ func request(method, target, body string, headers ...string) string {
 	}
 	b.WriteString("\r\n" + body)
 	return b.String()
+}
+
+// put sets a key, past HTTP.
+func (f *fixture) put(key, value string) kernel.StoreIndex {
+	wire, err := kernel.AppendCommand(nil, &kernel.Command{Op: kernel.OpSet, Path: key, Value: value})
+	require.NoError(f.t, err)
+	a, err := f.replica.Propose(context.Background(), wire)
+	require.NoError(f.t, err)
+	require.Nil(f.t, a.Err)
+	return a.Event.Index
+}
+
+// eventually waits for a condition.
+func (f *fixture) eventually(what string, holds func() bool) {
+	require.Eventually(f.t, holds, 10*time.Second, time.Millisecond, what)
 }

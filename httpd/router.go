@@ -78,3 +78,12 @@ func redirect(ctx *fasthttp.RequestCtx, to string) {
 		}
 	}
 }
+
+var (
+	methodGet     = []byte("GET")
+	methodHead    = []byte("HEAD")
+	methodConnect = []byte("CONNECT")
+	methodOptions = []byte("OPTIONS")
+)
+
+func isMethod(ctx *fasthttp.RequestCtx, method []byte) bool { return bytes.Equal(ctx.Method(), method) }

@@ -1,7 +1,6 @@
 package httpd
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -71,13 +70,16 @@ type Server struct {
 
 	getsSuccess, getsFail atomic.Uint64
 
-	mu        sync.Mutex
-	links     map[*link]struct{} // looked up and, in a shutdown, all closed
-	polls     map[*poll]struct{} // likewise
-	listeners []net.Listener
-	takenNow  int
-	stop      bool
-	changed   chan struct{} // gets a token when links or takenNow shrink in a shutdown
+	mu sync.Mutex
+	// clientLinks and opsLinks count the links of either port.
+	clientLinks, opsLinks int
+	links                 map[*link]struct{}
+	polls                 map[*poll]struct{}
+	numbered              uint64 // links and polls so far
+	listeners             []net.Listener
+	takenNow              int
+	stop                  bool
+	changed               chan struct{} // gets a token when takenNow shrinks in a shutdown
 }
 
 // New makes a server; Serve and ServeOps start it.
@@ -99,12 +101,11 @@ func New(cfg Config) *Server {
 }
 
 func (s *Server) newHTTP(handler fasthttp.RequestHandler) *fasthttp.Server {
-	body := fasthttp.RequestConfig{ReadTimeout: s.limits.BodyTimeout}
 	return &fasthttp.Server{
 		Handler:        s.guarded(handler),
 		ErrorHandler:   s.badRequest,
-		HeaderReceived: func(*fasthttp.RequestHeader) fasthttp.RequestConfig { return body },
-		Logger:         logger(s.logf),
+		HeaderReceived: s.allowBodyTime,
+		Logger:         quiet{},
 		// One more than our own limit, so that the answer to one connection
 		// too many is ours.
 		Concurrency:                  s.limits.MaxConns + 1,
@@ -122,18 +123,32 @@ func (s *Server) newHTTP(handler fasthttp.RequestHandler) *fasthttp.Server {
 	}
 }
 
-// logger is fasthttp's way to our log.
-type logger func(format string, args ...any)
+// allowBodyTime gives a body that does not come with its head time of its own.
+func (s *Server) allowBodyTime(h *fasthttp.RequestHeader) (c fasthttp.RequestConfig) {
+	const chunked = -1
+	if n := h.ContentLength(); n > MaxHeadBytes || n == chunked {
+		c.ReadTimeout = s.limits.BodyTimeout
+	}
+	return c
+}
+
+// quiet keeps fasthttp's complaints about clients out of our log, which any
+// client could fill with them.
+type quiet struct{}
 
 // Printf implements fasthttp.Logger.
-func (l logger) Printf(format string, args ...any) { l("httpd: "+format, args...) }
+func (quiet) Printf(string, ...any) {}
 
 // Serve serves clients until Shutdown, which makes it return nil, or until
 // the listener fails. It closes the listener. There may be several.
-func (s *Server) Serve(ln net.Listener) error { return s.serve(s.http, ln) }
+func (s *Server) Serve(ln net.Listener) error {
+	return s.serve(s.http, &listener{ln, s, s.limits.MaxConns, &s.clientLinks})
+}
 
 // ServeOps serves the ops port, likewise.
-func (s *Server) ServeOps(ln net.Listener) error { return s.serve(s.ops, ln) }
+func (s *Server) ServeOps(ln net.Listener) error {
+	return s.serve(s.ops, &listener{ln, s, MaxOpsConns, &s.opsLinks})
+}
 
 func (s *Server) serve(server *fasthttp.Server, ln net.Listener) error {
 	s.mu.Lock()
@@ -143,7 +158,7 @@ func (s *Server) serve(server *fasthttp.Server, ln net.Listener) error {
 	if stopped {
 		return ln.Close()
 	}
-	if err := server.Serve(&listener{ln, s}); err != nil && !s.stopping() {
+	if err := server.Serve(ln); err != nil && !s.stopping() {
 		return fmt.Errorf("serve %v: %w", ln.Addr(), err)
 	}
 	return nil
@@ -174,151 +189,27 @@ func (s *Server) badRequest(ctx *fasthttp.RequestCtx, err error) {
 	var slow net.Error
 	switch {
 	case errors.Is(err, fasthttp.ErrBodyTooLarge):
+		s.drainAfter(ctx)
 		setCORS(&ctx.Response.Header)
 		ctx.SetStatusCode(fasthttp.StatusRequestEntityTooLarge)
 		ctx.Response.Header.SetContentType(typeJSON)
 		setUint(&ctx.Response.Header, headerEtcdIndex, 0)
 		ctx.Response.SetBody(appendRefusal(nil, refuse(codeInvalidForm, fmt.Sprintf("the body is longer than %d bytes", MaxBodyBytes))))
 	case errors.As(err, &tooLong):
+		s.drainAfter(ctx)
 		plainError(ctx, fasthttp.StatusRequestHeaderFieldsTooLarge,
 			fmt.Sprintf("431 request line and headers are longer than %d bytes; shorten them", MaxHeadBytes))
 	case errors.Is(err, fasthttp.ErrTimeout) || errors.As(err, &slow) && slow.Timeout():
 		plainError(ctx, fasthttp.StatusRequestTimeout,
-			fmt.Sprintf("408 request not complete in time: %v for its head, %v for its body", s.limits.HeadTimeout, s.limits.BodyTimeout))
+			fmt.Sprintf("408 request not complete in time: %v for its head, %v more for a long body", s.limits.HeadTimeout, s.limits.BodyTimeout))
 	default:
 		plainError(ctx, fasthttp.StatusBadRequest, "400 Bad Request")
 	}
 }
 
-func (s *Server) remember(l *link) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.stop || len(s.links) >= s.limits.MaxConns {
-		return false
+// drainAfter has the rest of a request read before its connection is closed.
+func (s *Server) drainAfter(ctx *fasthttp.RequestCtx) {
+	if c, ok := ctx.Conn().(*session); ok {
+		c.refused.Store(true)
 	}
-	s.links[l] = struct{}{}
-	return true
-}
-
-func (s *Server) forget(l *link) {
-	s.mu.Lock()
-	delete(s.links, l)
-	s.signal()
-	s.mu.Unlock()
-}
-
-// park registers a poll to be ended by a shutdown; no if that has begun.
-func (s *Server) park(p *poll) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !s.stop {
-		s.polls[p] = struct{}{}
-	}
-	return !s.stop
-}
-
-func (s *Server) unpark(p *poll) {
-	s.mu.Lock()
-	delete(s.polls, p)
-	s.mu.Unlock()
-}
-
-func (s *Server) beginTaken() {
-	s.mu.Lock()
-	s.takenNow++
-	s.mu.Unlock()
-}
-
-func (s *Server) endTaken() {
-	s.mu.Lock()
-	s.takenNow--
-	s.signal()
-	s.mu.Unlock()
-}
-
-func (s *Server) signal() {
-	if !s.stop {
-		return
-	}
-	select {
-	case s.changed <- struct{}{}:
-	default:
-	}
-}
-
-func (s *Server) stopping() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.stop
-}
-
-// Shutdown stops serving: no new connections, watches end with a complete
-// answer, requests under way finish. What is left when ctx ends, or after
-// ShutdownTimeout, is cut off, and the error says so.
-func (s *Server) Shutdown(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, ShutdownTimeout)
-	defer cancel()
-	s.beginStop()
-	var errs []error
-	for _, server := range []*fasthttp.Server{s.http, s.ops} {
-		if err := server.ShutdownWithContext(ctx); err != nil && !errors.Is(err, net.ErrClosed) {
-			errs = append(errs, err)
-		}
-	}
-	for ctx.Err() == nil && s.busy() {
-		select {
-		case <-s.changed:
-		case <-ctx.Done():
-		}
-	}
-	if n := s.cutOff(); n > 0 {
-		errs = append(errs, fmt.Errorf("%d connections had to be cut off", n))
-	}
-	if err := errors.Join(errs...); err != nil {
-		return fmt.Errorf("stop serving: %w", err)
-	}
-	return nil
-}
-
-// beginStop ends the polls and closes the connections on which nothing was
-// asked yet.
-func (s *Server) beginStop() {
-	var fresh []*link
-	s.mu.Lock()
-	s.stop = true
-	for _, ln := range s.listeners {
-		_ = ln.Close() // fasthttp does so too, except to one it has not got yet
-	}
-	for p := range s.polls {
-		p.end()
-	}
-	for l := range s.links {
-		if !l.heard.Load() {
-			fresh = append(fresh, l)
-		}
-	}
-	s.mu.Unlock()
-	for _, l := range fresh {
-		_ = l.Close()
-	}
-}
-
-func (s *Server) busy() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.takenNow > 0
-}
-
-// cutOff closes whatever is open.
-func (s *Server) cutOff() int {
-	s.mu.Lock()
-	var left []*link
-	for l := range s.links {
-		left = append(left, l)
-	}
-	s.mu.Unlock()
-	for _, l := range left {
-		_ = l.Close()
-	}
-	return len(left)
 }

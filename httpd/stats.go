@@ -118,14 +118,6 @@ type followerStats struct {
 	} `json:"counts"`
 }
 
-// peerStats are the counters for each follower, if the replica has them.
-func (s *Server) peerStats() []raftrpc.PeerStats {
-	if r, ok := any(s.replica).(interface{ PeerStats() []raftrpc.PeerStats }); ok {
-		return r.PeerStats()
-	}
-	return nil
-}
-
 // leaderStats are what only a leader has: etcd's other members answer 403.
 func (s *Server) leaderStats() (any, bool) {
 	status := s.replica.Status()
@@ -133,7 +125,7 @@ func (s *Server) leaderStats() (any, bool) {
 		return nil, false
 	}
 	followers := map[string]followerStats{} // json.Marshal sorts them
-	for _, p := range s.peerStats() {
+	for _, p := range s.replica.PeerStats() {
 		var f followerStats
 		const ms = 1000
 		f.Latency.Current, f.Latency.Average = p.Latency.Current*ms, p.Latency.Average*ms

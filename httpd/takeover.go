@@ -22,15 +22,23 @@ type taken struct {
 // connection, in a goroutine of its own, so that a parked watch holds none of
 // fasthttp's buffers. Run says whether the connection is in order; then, and
 // if the client wants that, it goes back to fasthttp for the next request.
-func (s *Server) takeOver(ctx *fasthttp.RequestCtx, run func(t *taken) (inOrder bool)) {
+// Should fasthttp give the connection up before, abandon is called instead.
+func (s *Server) takeOver(ctx *fasthttp.RequestCtx, run func(t *taken) (inOrder bool), abandon func()) {
 	again := !ctx.Request.Header.ConnectionClose() && ctx.Request.Header.IsHTTP11()
 	s.beginTaken()
+	undo := func() {
+		abandon()
+		s.endTaken()
+	}
+	if c, ok := ctx.Conn().(*session); ok {
+		c.abandoned.Store(&undo)
+	}
 	ctx.HijackSetNoResponse(true)
 	ctx.Hijack(func(c net.Conn) {
 		l, ahead, ok := take(c)
 		if !ok {
-			s.endTaken()
-			return // our listener makes no other connections
+			undo() // our listener makes no other connections
+			return
 		}
 		go s.runTaken(&taken{link: l, ahead: ahead, again: again}, run)
 	})
@@ -38,13 +46,30 @@ func (s *Server) takeOver(ctx *fasthttp.RequestCtx, run func(t *taken) (inOrder 
 
 func (s *Server) runTaken(t *taken, run func(*taken) bool) {
 	defer s.endTaken()
-	if !s.answerTaken(t, run) || !t.again || s.stopping() {
+	if !s.answerTaken(t, run) || !t.again || !s.nextRequest(t) {
 		_ = t.link.Close()
 		return
 	}
-	if err := s.http.ServeConn(&session{link: t.link, ahead: t.ahead}); err != nil {
-		s.logf("httpd: serve a connection after a watch: %v", err)
+	// Its errors are the client's: the connection ends one way or another.
+	_ = s.http.ServeConn(&session{link: t.link, ahead: t.ahead})
+}
+
+// nextRequest waits for the beginning of the client's next request; no if
+// none comes. To fasthttp this would be a new connection, which it does not
+// let wait for as long as one between two requests.
+func (s *Server) nextRequest(t *taken) bool {
+	if len(t.ahead) > 0 {
+		return !s.stopping()
 	}
+	t.asked.Store(false)
+	// From here on a shutdown closes the link; one that began before is seen.
+	if s.stopping() || t.SetReadDeadline(time.Now().Add(s.limits.IdleTimeout)) != nil {
+		return false
+	}
+	buffer := make([]byte, nextBuffer)
+	n, err := t.Read(buffer)
+	t.ahead = buffer[:n]
+	return n > 0 && err == nil
 }
 
 // answerTaken runs run; a panic in it costs the connection only.

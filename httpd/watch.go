@@ -28,16 +28,18 @@ func (s *Server) watch(ctx *fasthttp.RequestCtx, x *exchange) {
 	setIndices(&ctx.Response.Header, w.Index, w.LogIndex, w.Term)
 	p := &poll{server: s, watcher: w, stream: q.stream, chunked: ctx.Request.Header.IsHTTP11()}
 	p.out = appendHead(nil, ctx, p.chunked)
-	s.takeOver(ctx, p.run)
+	s.takeOver(ctx, p.run, w.Close)
 }
 
 // poll is one watch on its connection.
 type poll struct {
 	server  *Server
 	watcher *replica.Watcher
+	number  uint64 // in the order of parking
 	stream  bool
 	chunked bool
-	out     []byte
+	sent    bool   // an event is in out, or was
+	out     []byte // not yet written
 
 	done chan struct{} // closed when the client left or the server stops
 	once sync.Once
@@ -49,40 +51,61 @@ func (p *poll) end() { p.once.Do(func() { close(p.done) }) }
 // run sends events until the watch ends, then the end of the body.
 func (p *poll) run(t *taken) (inOrder bool) {
 	defer p.watcher.Close()
+	p.gather(p.watcher.Next(passed)) // what lay in the ring goes with the head
+	if p.sent && !p.stream {
+		return p.finish(t)
+	}
+	if p.flush(t) != nil {
+		return false
+	}
 	p.done = make(chan struct{})
 	if !p.server.park(p) {
 		p.end()
 	}
 	defer p.server.unpark(p)
-	if p.flush(t) != nil {
-		return false
-	}
 	ear := listen(t, p)
-	err := p.send(t)
-	if !ear.stop() || err != nil || !p.chunked {
-		return false
-	}
-	p.out = append(p.out, lastChunk...)
-	return p.flush(t) == nil
+	err := p.follow(t)
+	return ear.stop() && err == nil && p.finish(t)
 }
 
-// send sends events as they come; all that have gathered go in one write.
-func (p *poll) send(t *taken) error {
+// passed is a moment that has come already.
+var passed = func() <-chan struct{} {
+	c := make(chan struct{})
+	close(c)
+	return c
+}()
+
+// gather puts events into out.
+func (p *poll) gather(events []*replica.Notice) {
+	for _, e := range events {
+		p.out = appendChunk(p.out, e.Encoded(encodeEvent), p.chunked)
+		p.sent = true
+	}
+}
+
+// follow sends events as they come; all that have gathered go in one write.
+// The one event of a poll that is no stream is left to finish.
+func (p *poll) follow(t *taken) error {
 	for {
 		events := p.watcher.Next(p.done)
-		if len(events) == 0 || p.gone.Load() {
+		if len(events) == 0 {
 			return nil
 		}
-		for _, e := range events {
-			p.out = appendChunk(p.out, e.Encoded(encodeEvent), p.chunked)
-		}
-		if !p.stream {
-			return nil // the end of the body goes in the same write
+		if p.gather(events); !p.stream {
+			return nil
 		}
 		if err := p.flush(t); err != nil {
 			return err
 		}
 	}
+}
+
+// finish ends the body; without chunks the end of the connection does so.
+func (p *poll) finish(t *taken) (inOrder bool) {
+	if p.chunked {
+		p.out = append(p.out, lastChunk...)
+	}
+	return p.flush(t) == nil && p.chunked
 }
 
 // flush writes what has gathered. A client that does not read for so long
@@ -122,7 +145,7 @@ func (e *ear) run() {
 	for {
 		n, err := e.taken.Read(buffer)
 		e.taken.ahead = append(e.taken.ahead, buffer[:n]...)
-		if err != nil && e.stopping.Load() && errors.Is(err, os.ErrDeadlineExceeded) {
+		if e.stopping.Load() && errors.Is(err, os.ErrDeadlineExceeded) {
 			return
 		}
 		if err != nil || len(e.taken.ahead) > maxPipelined {

@@ -98,7 +98,7 @@ func TestWorkloadAndCheckerMeet(t *testing.T) {
 	assert.Equal(t, jepsen.Legal, rep.Verdict, rep.Detail)
 	assert.Equal(t, 3, rep.Keys)
 
-	rep, err = jepsen.CheckRegister(run(t, newStore(40), 150), time.Minute)
+	rep, err = jepsen.CheckRegister(run(t, newStore(5), 150), time.Minute)
 	require.NoError(t, err)
 	assert.Equal(t, jepsen.Illegal, rep.Verdict)
 }

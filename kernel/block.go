@@ -15,7 +15,7 @@ const blockHeadBytes = 8 // length and checksum
 // blockWriter cuts records into checksummed blocks. The first error sticks.
 type blockWriter struct {
 	w   io.Writer
-	buf []byte
+	buf []byte // room for the head, then the records
 	n   int64
 	err error
 }
@@ -30,17 +30,20 @@ func (bw *blockWriter) raw(b []byte) {
 
 // record appends a record; one larger than a block gets a block of its own.
 func (bw *blockWriter) record(b []byte) {
-	if len(bw.buf) > 0 && len(bw.buf)+len(b)+binary.MaxVarintLen32 > snapshotBlockBytes {
+	if len(bw.buf) > blockHeadBytes && len(bw.buf)-blockHeadBytes+len(b)+binary.MaxVarintLen32 > snapshotBlockBytes {
 		bw.flush()
+	}
+	if len(bw.buf) == 0 {
+		bw.buf = append(bw.buf, make([]byte, blockHeadBytes)...)
 	}
 	bw.buf = append(binary.AppendUvarint(bw.buf, uint64(len(b))), b...)
 }
 
+// flush writes the block, head and all, in one piece.
 func (bw *blockWriter) flush() {
-	var head [blockHeadBytes]byte
-	binary.BigEndian.PutUint32(head[:], uint32(len(bw.buf)))
-	binary.BigEndian.PutUint32(head[4:], crc32.Checksum(bw.buf, castagnoli))
-	bw.raw(head[:])
+	body := bw.buf[blockHeadBytes:]
+	binary.BigEndian.PutUint32(bw.buf, uint32(len(body)))
+	binary.BigEndian.PutUint32(bw.buf[4:], crc32.Checksum(body, castagnoli))
 	bw.raw(bw.buf)
 	bw.buf = bw.buf[:0]
 }

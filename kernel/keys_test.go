@@ -3,6 +3,7 @@ package kernel
 import (
 	"strings"
 	"testing"
+	"unsafe"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -184,6 +185,18 @@ func TestRemovalTakesAll(t *testing.T) {
 	assert.Equal(t, []string{"/a", "/a/b!", "/a/b!/x", "/a/b-", "/a/b.x", "/a/b.x/y", "/a/b0", "/a/bb", "/a/bb/c"}, paths(l.s.View()))
 	checkState(t, l.s)
 	assert.Len(t, l.expire(11*Second), 5)
+}
+
+// TestDirectoriesOwnTheirPaths: a directory may outlive the long path of the
+// key that it was made for, and must not keep it in memory.
+func TestDirectoriesOwnTheirPaths(t *testing.T) {
+	l := newLeader(t)
+	l.must(set("/d/"+strings.Repeat("k", 1000), ""))
+	dir, _ := l.s.View().Get("/d")
+	l.s.View().Children("/d", func(n *Node) bool {
+		assert.NotSame(t, unsafe.StringData(dir.Path), unsafe.StringData(n.Path))
+		return true
+	})
 }
 
 // TestBatchIsInOrder: the commands of one entry see each other's effects.

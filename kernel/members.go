@@ -50,8 +50,7 @@ func (s *State) memberAdd(m *Member) (*Event, *Error) {
 // forget remembers the id of a removed member: a member that comes back with
 // an old id and an empty log could vote twice in one term.
 func (s *State) forget(id uint64) {
-	kept := s.removed[max(0, len(s.removed)+1-MaxRemovedMembers):]
-	s.removed = append(slices.Clone(kept), id)
+	s.removed = append(s.removed[max(0, len(s.removed)+1-MaxRemovedMembers):], id)
 }
 
 // MemberRemoved tells whether id was a member's and is among the last

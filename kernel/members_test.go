@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"slices"
 	"strconv"
 	"testing"
 
@@ -26,7 +27,7 @@ func TestMembers(t *testing.T) {
 		{ID: 7, UID: 1, Name: "n", PeerURLs: []string{"http://a:2380"}, ClientURLs: []string{"http://a:2379"}},
 	}, l.s.Members(), "by id; UIDs in the order of addition")
 
-	view := l.s.View()
+	view, seen := l.s.View(), slices.Clone(l.s.Members())
 	l.must(Command{Op: OpMemberRemove, Member: Member{ID: 3}})
 	for _, op := range []Op{OpMemberRemove, OpMemberUpdate, OpMemberAttributes} {
 		assert.Equal(t, Error{CodeKeyNotFound, "member 3", 5}, *l.do(Command{Op: op, Member: Member{ID: 3}}).Err)
@@ -36,7 +37,7 @@ func TestMembers(t *testing.T) {
 	seven, ok := l.s.Member(7)
 	assert.True(t, ok)
 	assert.Equal(t, "n", seven.Name)
-	assert.Len(t, view.Members, 2, "a view stays what it was")
+	assert.Equal(t, seen, view.Members, "a view stays what it was")
 	assert.False(t, view.MemberRemoved(3))
 
 	// An id that was removed is not taken again, not after a restore either.
@@ -57,11 +58,14 @@ func TestMembersAreBounded(t *testing.T) {
 	}
 	assert.Equal(t, CodeTooMany, l.do(Command{Op: OpMemberAdd, Member: Member{ID: 999}}).Err.Code)
 	l.must(Command{Op: OpMemberRemove, Member: Member{ID: 1}})
+	view := l.s.View()
 	for id := uint64(10_000); id < 10_000+MaxRemovedMembers; id++ {
 		l.must(Command{Op: OpMemberAdd, Member: Member{ID: id}})
 		l.must(Command{Op: OpMemberRemove, Member: Member{ID: id}})
 	}
 	assert.False(t, l.s.MemberRemoved(1), "the oldest removal is forgotten")
+	assert.True(t, view.MemberRemoved(1), "but not by a view from before")
+	assert.False(t, view.MemberRemoved(10_000))
 	assert.True(t, l.s.MemberRemoved(10_000))
 	assert.Len(t, l.s.removed, MaxRemovedMembers)
 	snapshot := snapshotBytes(t, l.s)

@@ -21,7 +21,7 @@ type State struct {
 
 	settings Settings
 	members  []Member // by id; replaced, never changed, so that views may share it
-	removed  []uint64 // ids of removed members, the last removed last; replaced likewise
+	removed  []uint64 // ids of removed members, the last removed last; only appended to, for the same reason
 	lastUID  uint64   // given to a member
 	version  string
 

@@ -55,10 +55,14 @@ func TestClusterTime(t *testing.T) {
 // range of int64, or to where a snapshot could not be restored.
 func TestTimeIsBounded(t *testing.T) {
 	l := newLeader(t)
-	l.advance(maxTime)
+	l.advance(maxTime / 2)
 	l.must(withTTL(set("/a", ""), MaxTTLSeconds))
-	assert.Equal(t, maxTime, l.s.Now())
+	assert.Equal(t, maxTime/2, l.s.Now())
 	l.open(Session{Term: 2})
+	l.advance(maxTime)
+	l.must(set("/c", ""))
+	assert.Equal(t, maxTime, l.s.Now())
+	l.open(Session{Term: 3})
 	l.advance(maxTime)
 	l.must(withTTL(set("/b", ""), MaxTTLSeconds))
 	assert.Equal(t, maxTime, l.s.Now())

@@ -77,11 +77,11 @@ func netDial(p *process, mem api.Memory, a []uint64) int32 {
 }
 
 // open makes a socket from an address in memory and returns its id.
-func (p *process) open(op opcode, mem api.Memory, a []uint64, make func(*process, string) (*socket, int32)) int32 {
+func (p *process) open(op opcode, mem api.Memory, a []uint64, connect func(*process, string) (*socket, int32)) int32 {
 	addr, ok := mem.Read(uint32(a[0]), uint32(a[1]))
 	rc := int32(-errInvalid)
 	if ok {
-		s, errno := make(p, string(addr))
+		s, errno := connect(p, string(addr))
 		if rc = -errno; errno == 0 {
 			rc = s.id
 		}
@@ -256,7 +256,7 @@ func (p *process) deadline(subs []byte) int64 {
 
 // dueAt is when a clock subscription is due, in virtual time. A relative one is made absolute at the first look.
 func (p *process) dueAt(sub []byte) int64 {
-	const longest = 1 << 60
+	const longest = 1 << 62
 	timeout := int64(min(binary.LittleEndian.Uint64(sub[24:]), longest))
 	if binary.LittleEndian.Uint16(sub[40:])&clockAbsolute == 0 {
 		timeout = min(timeout+p.m.clock.monotonic(p.local), longest)

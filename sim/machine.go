@@ -203,7 +203,7 @@ func (m *machine) doom(calls int64) {
 	})
 }
 
-const killGraceNanos = 20_000_000
+const killGraceNanos = 100_000_000
 
 // ended takes note of how a process ended.
 func (m *machine) ended(p *process) {

@@ -116,7 +116,7 @@ func Derive(o Options) Plan {
 		PartitionMember: int(pick(drawPartitionMember, 0, int64(o.Nodes))),
 		KillLeader:      pick(drawKillLeader, 0, 3) > 0,
 		KillMember:      int(pick(drawKillMember, 0, int64(o.Nodes))),
-		KillCalls:       pick(drawKillCalls, 0, 200),
+		KillCalls:       pick(drawKillCalls, 0, 60),
 		CalmAtNanos:     whole * 7 / 10,
 		EndNanos:        whole,
 	}

@@ -12,9 +12,6 @@ import (
 	"github.com/tetratelabs/wazero"
 )
 
-// errStalled says that a process computes without ever making a host call in which it could be stopped.
-var errStalled = errors.New("a process did not give the baton back in time")
-
 // world is everything in one run: machines, the network between them, virtual time and what is going to happen. Only one
 // goroutine at a time does anything in it: the loop, or the process that it has handed the baton to.
 type world struct {
@@ -35,6 +32,7 @@ type world struct {
 	module  wazero.CompiledModule
 	cache   wazero.CompilationCache
 	running sync.WaitGroup // host goroutines of processes
+	lost    bool           // one of them did not give the baton back
 
 	crashes []string // processes that ended though they should not
 	counts  Counts
@@ -81,6 +79,9 @@ func (w *world) close() error {
 		}
 	}
 	w.running.Wait()
+	if w.lost {
+		return nil // somebody still runs the code that closing would free
+	}
 	err := w.runtime.Close(context.WithoutCancel(w.ctx))
 	if w.cache != nil {
 		err = errors.Join(err, w.cache.Close(context.WithoutCancel(w.ctx)))
@@ -130,8 +131,8 @@ func (w *world) turn(p *process) {
 	p.resume <- struct{}{}
 	select {
 	case <-p.yield:
-	case <-w.ctx.Done(): // a wasm loop cannot be interrupted; the run is over, the goroutine is lost
-		p.m.proc = nil
+	case <-w.ctx.Done(): // a wasm loop cannot be interrupted: the run is over, and the goroutine is lost
+		p.m.proc, w.lost = nil, true
 		w.running.Done()
 		return
 	}

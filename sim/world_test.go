@@ -203,13 +203,13 @@ func TestSameSeedSameSteps(t *testing.T) {
 func TestLeakOfRealTimeIsCaught(t *testing.T) {
 	first := playMixed(t, 11, nil, nil, nil)
 	const victim, reading = 1, 300
-	real := time.Now()
+	began := time.Now()
 	var leaked int64
 	second := playMixed(t, 11, nil, first.record, func(machine int, n uint64) int64 {
 		if machine != victim || n != reading {
 			return 0
 		}
-		leaked = int64(time.Since(real))%1000 + 1
+		leaked = int64(time.Since(began))%1000 + 1
 		return leaked
 	})
 	require.NotZero(t, leaked)

@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -126,7 +127,7 @@ func TestMemoryCutHidesAClosedPeer(t *testing.T) {
 		m.HealAll()
 		require.NoError(t, n1.SetWriteDeadline(time.Time{}))
 		_, err = n1.Write([]byte{1})
-		require.ErrorContains(t, err, "broken pipe")
+		require.ErrorIs(t, err, syscall.EPIPE)
 	})
 }
 
@@ -203,7 +204,7 @@ func TestMemoryAgainstAQueue(t *testing.T) {
 			"write": func(t *rapid.T) {
 				b := rapid.SliceOfN(rapid.Byte(), 1, 100).Draw(t, "bytes")
 				if closed || len(sent)+len(b) > memoryBuffer {
-					t.Skip("would fail or wait")
+					return // would fail or wait
 				}
 				_, err := n1.Write(b)
 				require.NoError(t, err)
@@ -211,7 +212,7 @@ func TestMemoryAgainstAQueue(t *testing.T) {
 			},
 			"read": func(t *rapid.T) {
 				if !up || len(sent) == 0 && !closed {
-					t.Skip("would wait")
+					return // would wait
 				}
 				b := make([]byte, rapid.IntRange(1, 200).Draw(t, "size"))
 				n, err := n2.Read(b)

@@ -60,6 +60,29 @@ func TestMuxSortsByProtocol(t *testing.T) {
 	})
 }
 
+// The time limit is the preamble's alone: what is passed on has no deadline.
+func TestMuxLiftsTheDeadline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m, mux := newMux(t)
+		defer mux.Close()
+		raft := mux.Listener(ProtoRaft)
+		c, err := DialProto(t.Context(), m.Host("n2"), "n1:2380", ProtoRaft)
+		require.NoError(t, err)
+		defer c.Close()
+		got, err := raft.Accept()
+		require.NoError(t, err)
+		defer got.Close()
+		time.AfterFunc(2*PreambleTimeout, func() { c.Write([]byte{1}) })
+		_, err = io.ReadFull(got, make([]byte, 1))
+		require.NoError(t, err)
+		time.AfterFunc(2*PreambleTimeout, func() { got.Write([]byte{1}) })
+		_, err = io.ReadFull(c, make([]byte, 1))
+		require.NoError(t, err)
+		_, err = c.Write([]byte{1})
+		require.NoError(t, err)
+	})
+}
+
 func TestMuxClosesWhatItCannotPassOn(t *testing.T) {
 	good := appendPreamble(nil, ProtoRaft)
 	with := func(i int, b byte) []byte {

@@ -110,7 +110,7 @@ func appendTo(tail []byte) func([]byte) []byte {
 // copyDir copies a directory tree.
 func copyDir(t testing.TB, from string) string {
 	t.Helper()
-	to := t.TempDir()
+	to := filepath.Join(fastDir(t), filepath.Base(from))
 	require.NoError(t, os.CopyFS(to, os.DirFS(from)))
 	return to
 }

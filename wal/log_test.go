@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -153,6 +154,19 @@ func TestBytes(t *testing.T) {
 		require.Equal(t, i+1, l.OldestWithin(n))
 		require.Equal(t, i+2, l.OldestWithin(n-1))
 	}
+}
+
+// Each directory made is made durable, from the top; one that is there already
+// too, because its maker may have been killed before.
+func TestDirectoriesAreDurable(t *testing.T) {
+	root := filepath.Join(t.TempDir(), "root")
+	dir := filepath.Join(root, "raft", "log")
+	ops := record(t)
+	open(t, dir)
+	requireOrder(t, *ops, "mkdir root", "syncdir "+filepath.Base(filepath.Dir(root)), "mkdir raft", "syncdir root", "mkdir log", "syncdir raft", "create header.tmp")
+	*ops = nil
+	openStable(t, filepath.Join(root, "raft", "log"))
+	requireOrder(t, *ops, "syncdir raft", "create stable.tmp")
 }
 
 func TestOptionsOutOfRange(t *testing.T) {

@@ -184,7 +184,7 @@ func TestNewSegmentsAreSynced(t *testing.T) {
 }
 
 // Entries that are durable are read while a sync is under way, from the cache
-// and from the disk; the entries being synced are not seen yet.
+// and from the disk; the entries being synced are not seen yet, nor hinted at.
 func TestReadsDoNotWaitForSync(t *testing.T) {
 	l, a := openFaulty(t, t.TempDir(), bigSegments)
 	store(t, l, entries(1, 100, 1)...)
@@ -198,6 +198,9 @@ func TestReadsDoNotWaitForSync(t *testing.T) {
 	require.NotZero(t, l.BytesSince(0))
 	require.EqualValues(t, 1, l.OldestWithin(1<<30))
 	require.ErrorIs(t, l.GetLog(101, new(raft.Log)), raft.ErrLogNotFound)
+	hint, _, _, err := readHint(l.dir, l.key)
+	require.NoError(t, err)
+	require.EqualValues(t, 100, hint.index, "the hint does not speak of what is being synced")
 	close(a.hold)
 	require.NoError(t, <-done)
 }

@@ -69,6 +69,7 @@ func TestTailsThatAreNoRecords(t *testing.T) {
 	store(t, other, entries(6, 9, 1)...)
 	foreign, err := os.ReadFile(segmentFiles(t, other.dir)[0])
 	require.NoError(t, err)
+	foreign = foreign[other.segs[0].offs[5]:] // in the very place they would have here
 
 	for name, tail := range map[string][]byte{
 		"zeros":                      make([]byte, 4096),
@@ -162,6 +163,32 @@ func TestBitRotIsRefused(t *testing.T) {
 	}
 }
 
+// Damage in the last segment, before the last batch, is proven by the watermarks
+// of later records, as long as any of these has kept its header.
+func TestWatermarksProveRot(t *testing.T) {
+	dir := t.TempDir()
+	l := open(t, dir, bigSegments)
+	for i := uint64(1); i < 30; i += 3 {
+		store(t, l, entries(i, i+2, 1)...)
+	}
+	segment, offs := segmentFiles(t, dir)[0], l.segs[0].offs
+	require.NoError(t, l.Close())
+	require.NoError(t, os.Remove(filepath.Join(dir, hintFile)))
+	for at := 0; at < int(offs[27]); at += 5 {
+		d := copyDir(t, dir)
+		edit(t, filepath.Join(d, filepath.Base(segment)), func(b []byte) []byte {
+			clear(b[at:offs[29]])      // all up to the last record,
+			return flip(len(b) - 1)(b) // of which only the header is good
+		})
+		_, err := tryOpen(t, d, bigSegments)
+		n := 0
+		for n+1 < len(offs) && int(offs[n+1]) <= at {
+			n++
+		}
+		requireFault(t, err, segment, int64(offs[n]))
+	}
+}
+
 // Damage in the last batch is known as such from the hint alone. Without it, it
 // looks like a tear, and is taken for one: the one case that cannot be told.
 func TestRotInTheLastBatch(t *testing.T) {
@@ -201,6 +228,9 @@ func TestFilesThatDoNotFit(t *testing.T) {
 		"a middle segment lost its end": {func(d string) {
 			os.Truncate(filepath.Join(d, filepath.Base(files[1])), int64(segs[1].offs[1]))
 		}, files[1], int64(segs[1].offs[1])},
+		"a middle segment has more": {func(d string) {
+			edit(t, filepath.Join(d, filepath.Base(files[1])), appendTo([]byte{0}))
+		}, files[1], segs[1].size},
 		"the last segment lost its end": {func(d string) {
 			os.Truncate(filepath.Join(d, filepath.Base(last)), int64(lastOf(segs).offs[1]))
 		}, last, int64(lastOf(segs).offs[1])},

@@ -154,6 +154,7 @@ func TestSnapshotStoppedAtEachStep(t *testing.T) {
 			require.NoError(t, err)
 			err = k.Close()
 		}
+		finished := left >= 0
 		left = 1 << 30
 		r := openSnaps(t, copyDir(t, s.dir), 1)
 		faults, derr := r.Damaged()
@@ -169,11 +170,12 @@ func TestSnapshotStoppedAtEachStep(t *testing.T) {
 			require.NoError(t, checkSnapshot(r.dir, parsed))
 		}
 		snap(t, r, 20, 1)
-		require.Equal(t, []string{"1-20-3"}, ids(t, r)[:1])
+		require.Len(t, ids(t, r), 1)
 		files, ferr := os.ReadDir(r.dir)
 		require.NoError(t, ferr)
 		require.Len(t, files, 1, "nothing is left over")
-		if left == 1<<30-0 && stop > 12 {
+		if finished {
+			require.Equal(t, 11, stop)
 			return
 		}
 	}

@@ -161,7 +161,7 @@ func TestDamagedStableIsRefused(t *testing.T) {
 }
 
 func TestStableLimits(t *testing.T) {
-	dir := t.TempDir()
+	dir := fastDir(t)
 	s := openStable(t, dir)
 	require.ErrorIs(t, s.Set(make([]byte, MaxStableKeyBytes+1), nil), ErrTooLarge)
 	require.ErrorIs(t, s.Set([]byte("k"), make([]byte, MaxStableValueBytes+1)), ErrTooLarge)

@@ -20,26 +20,37 @@ import (
 func (l *Log) DeleteRange(lo, hi uint64) error {
 	l.tmu.Lock()
 	defer l.tmu.Unlock()
-	// A compaction runs beside appends: whether it takes all of the log can only
-	// be said while no append is under way, or it would cut off what the append
-	// has just made durable.
-	l.wmu.Lock()
-	err := l.check()
-	first, next := l.bounds()
-	if err == nil && lo <= hi && first < next && hi >= next-1 && lo < next {
-		defer l.wmu.Unlock()
-		return l.cutSuffix(max(lo, first))
-	}
-	l.wmu.Unlock()
-	switch {
-	case err != nil:
+	if err := l.check(); err != nil {
 		return err
+	}
+	first, next := l.bounds()
+	switch {
 	case lo > hi || hi < first || lo >= next:
 		return nil
+	case hi >= next-1:
+		return l.deleteToEnd(lo, hi)
 	case lo <= first:
 		return l.dropPrefix(hi)
 	}
 	return fmt.Errorf("delete entries %d to %d of %d to %d: %w", lo, hi, first, next-1, ErrMiddle)
+}
+
+// deleteToEnd is DeleteRange of what looked like a suffix, or like all of the
+// log. A compaction runs beside appends: that it is one can only be said while
+// no append is under way, or it would cut off what the append makes durable.
+func (l *Log) deleteToEnd(lo, hi uint64) error {
+	l.wmu.Lock()
+	err := l.check()
+	first, next := l.bounds()
+	if err == nil && first < next && hi >= next-1 {
+		defer l.wmu.Unlock()
+		return l.cutSuffix(max(lo, first))
+	}
+	l.wmu.Unlock()
+	if err != nil || first == next {
+		return err
+	}
+	return l.dropPrefix(hi)
 }
 
 // Reset empties the log. The next entry stored must be next or, if a snapshot

@@ -68,7 +68,7 @@ func TestTruncationStoppedAtEachStep(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			for stop := 0; ; stop++ {
-				l := open(t, t.TempDir())
+				l := open(t, fastDir(t))
 				store(t, l, entries(1, 40, 1)...)
 				left := stop
 				setDiskOp(t, func(string, string) error {

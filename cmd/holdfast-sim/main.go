@@ -1,4 +1,3 @@
-// Command holdfast-sim runs a cluster in package sim's deterministic simulator.
 package main
 
 import (

@@ -21,7 +21,7 @@ const (
 	defaultOpsURL          = "http://127.0.0.1:4200"
 	defaultClusterToken    = "holdfast-cluster"
 	defaultHeartbeatMillis = 100
-	defaultElectionMillis  = 1000
+	defaultElectionMillis  = 500
 	defaultSnapshotCount   = 100_000
 )
 

@@ -42,7 +42,7 @@ func runAgent(ctx context.Context, o agentOptions) error {
 	if err != nil {
 		return errors.Join(fmt.Errorf("agent: %w", err), closeAll(listeners), closeAll(ops))
 	}
-	server := httpd.New(httpd.Config{Replica: member.Replica(), Logf: a.log.Printf})
+	server := httpd.New(httpd.Config{Replica: member.Replica(), Build: version, Logf: a.log.Printf})
 	for _, l := range listeners {
 		a.serve(l, server.Serve)
 	}

@@ -150,7 +150,7 @@ func (p *play) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("X-Etcd-Index", e.index)
 		}
 		w.WriteHeader(status)
-		fmt.Fprint(w, strings.ReplaceAll(e.body, "SERVER", p.server.URL))
+		fmt.Fprint(w, strings.ReplaceAll(e.body, "SERVER", "http://"+r.Host))
 	}
 }
 

@@ -44,23 +44,25 @@ func replay(t *testing.T, base, differences string) {
 	}
 }
 
-// A fresh single member gives every answer of the corpus.
-func TestSingleMember(t *testing.T) {
-	t.Parallel()
-	c := process.TestCluster(t, process.TestProgram(t), 1)
-	replay(t, c.Members[0].ClientURL, "testdata/single-differences.json")
-}
-
-// So does a follower of three, but for what a checked-in list explains.
-func TestFollowerOfThree(t *testing.T) {
-	t.Parallel()
-	c := process.TestCluster(t, process.TestProgram(t), 3)
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-	defer cancel()
-	f, err := c.Follower(ctx)
-	require.NoError(t, err)
-	replay(t, f.ClientURL, "testdata/follower-differences.json")
-	leads, err := f.IsLeader(t.Context())
-	require.NoError(t, err)
-	assert.False(t, leads, "the member became leader meanwhile, so the run proves nothing about followers")
+// A fresh single member gives every answer of the corpus, and so does a
+// follower of three, but for what checked-in lists explain.
+func TestCorpus(t *testing.T) {
+	program := process.TestProgram(t)
+	t.Run("single member", func(t *testing.T) {
+		t.Parallel()
+		c := process.TestCluster(t, program, 1)
+		replay(t, c.Members[0].ClientURL, "testdata/single-differences.json")
+	})
+	t.Run("follower of three", func(t *testing.T) {
+		t.Parallel()
+		c := process.TestCluster(t, program, 3)
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		f, err := c.Follower(ctx)
+		require.NoError(t, err)
+		replay(t, f.ClientURL, "testdata/follower-differences.json")
+		leads, err := f.IsLeader(t.Context())
+		require.NoError(t, err)
+		assert.False(t, leads, "the member became leader meanwhile, so the run proves nothing about followers")
+	})
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 )
 
@@ -12,9 +13,11 @@ import (
 type Difference struct {
 	// Scenario is the ID.
 	Scenario string `json:"scenario"`
-	// Where lists parts of failure lines, such as "body.state"; a line that
-	// holds none of them is not covered.
+	// Where lists parts of failure lines, such as "body.state", that must
+	// occur; Maybe lists parts that may. A line that holds none of them is not
+	// covered.
 	Where  []string `json:"where"`
+	Maybe  []string `json:"maybe"`
 	Reason string   `json:"reason"`
 }
 
@@ -31,7 +34,7 @@ func LoadDifferences(file string) ([]Difference, error) {
 		return nil, fmt.Errorf("load differences: %s: %w", file, err)
 	}
 	for _, d := range all {
-		if d.Scenario == "" || d.Reason == "" || len(d.Where) == 0 {
+		if d.Scenario == "" || d.Reason == "" || len(d.Where)+len(d.Maybe) == 0 {
 			return nil, fmt.Errorf("load differences: %s: %w: %q lacks scenario, where or reason; add it", file, ErrScenario, d.Scenario)
 		}
 	}
@@ -69,7 +72,7 @@ func covered(id, failure string, allowed []Difference, used []map[string]bool) b
 		if d.Scenario != id {
 			continue
 		}
-		for _, w := range d.Where {
+		for _, w := range slices.Concat(d.Where, d.Maybe) {
 			if strings.Contains(failure, w) {
 				used[i][w] = true
 				return true

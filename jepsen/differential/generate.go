@@ -20,9 +20,9 @@ var (
 	oddValues = []string{"héllo wörld", "<a href=\"x\">&amp;</a>", "日本語", "\u2028\u2029", "\xff\xfe", "line\nbreak\ttab", "back\\slash \"quoted\"", "😀", "\x00", "\x7f\x1b",
 		strings.Repeat("long", 700), "a=b&c=d", "+ %", "{\"json\":true}", "${x}", "'", "\ufeff", "\xed\xa0\x80"}
 	bools    = []string{"true", "true", "true", "false"}
-	oddBools = []string{"1", "0", "t", "T", "TRUE", "True", "f", "F", "FALSE", "False", "yes", "2", "", "tRUE", " true", "null", "true&dir=false"}
+	oddBools = []string{"1", "0", "t", "T", "TRUE", "True", "f", "F", "FALSE", "False", "yes", "2", "", "tRUE", "%20true", "null", "true&dir=false"}
 	ttls     = []string{"100", "1000", "100000", "86400"}
-	oddTTLs  = []string{"-1", "x", "", "1.5", "1e3", "0x10", "+500", "00300", " 100", "99999999999999999999", "100s"}
+	oddTTLs  = []string{"-1", "x", "", "1.5", "1e3", "0x10", "+500", "00300", "%20100", "99999999999999999999", "100s"}
 	indices  = []string{"0", "1", "99999999", "-1", "x", "", "1.0", "18446744073709551615", "18446744073709551616", "007"}
 )
 
@@ -139,7 +139,7 @@ func (g *generator) put() Step {
 		params = append(params, g.flag("dir"))
 	}
 	if g.chance(0.25) {
-		params = append(params, "ttl="+url.QueryEscape(g.pick(ttls, oddTTLs)))
+		params = append(params, "ttl="+g.pick(ttls, oddTTLs))
 	}
 	if g.chance(0.03) {
 		params = append(params, g.flag("refresh"))
@@ -249,7 +249,7 @@ func (g *generator) post() Step {
 	st := Step{Method: "POST", Key: g.key()}
 	params := []string{"value=" + url.QueryEscape(g.pick(values, oddValues))}
 	if g.chance(0.15) {
-		params = append(params, "ttl="+url.QueryEscape(g.pick(ttls, oddTTLs)))
+		params = append(params, "ttl="+g.pick(ttls, oddTTLs))
 	}
 	if g.chance(0.15) {
 		params = append(params, g.flag("dir"))

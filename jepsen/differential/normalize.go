@@ -127,21 +127,31 @@ func (n *normalizer) scalar(name, raw string) text {
 		if err == nil && t.Location() == time.UTC {
 			return text{s: "EXPIRATION", times: []moment{{float64(t.UnixNano()) / 1e9, "expiration"}}}
 		}
-	case "cause":
-		return text{s: anyNumber.ReplaceAllStringFunc(n.digits(raw), func(d string) string {
-			v, err := strconv.ParseUint(d, 10, 64)
-			if err != nil || v+nearby < n.first || v > n.first+nearby || v < 3 {
-				return d
-			}
-			return n.index(v)
-		})}
 	}
 	return text{s: n.digits(raw)}
 }
 
+// comparison makes the indices in the cause of a failed comparison relative.
+func (n *normalizer) comparison(raw string) text {
+	return text{s: anyNumber.ReplaceAllStringFunc(raw, func(d string) string {
+		v, err := strconv.ParseUint(d, 10, 64)
+		if err != nil || v < n.first || v > n.first+nearby {
+			return d
+		}
+		return n.index(v)
+	})}
+}
+
+// codeTestFailed is the error whose cause is a comparison.
+const codeTestFailed = 101
+
 func (n *normalizer) object(raw json.RawMessage, depth int) (text, error) {
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	if _, err := dec.Token(); err != nil {
+		return text{}, err
+	}
+	var failed struct{ ErrorCode int }
+	if err := json.Unmarshal(raw, &failed); err != nil {
 		return text{}, err
 	}
 	out := text{s: "{"}
@@ -157,6 +167,9 @@ func (n *normalizer) object(raw json.RawMessage, depth int) (text, error) {
 		t, err := n.value(fmt.Sprint(k), v, depth+1)
 		if err != nil {
 			return text{}, err
+		}
+		if k == "cause" && failed.ErrorCode == codeTestFailed {
+			t = n.comparison(string(v))
 		}
 		out.write(fmt.Sprintf("%q:", k))
 		out.append(t)

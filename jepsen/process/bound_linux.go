@@ -7,18 +7,21 @@ import (
 	"syscall"
 )
 
-// starter is the one thread that starts processes. Linux ends a child when the
-// thread that started it ends, so that thread must live as long as we do.
+// starter leads to the one thread that starts processes. Linux ends a child when
+// the thread that started it ends, so that thread must live as long as we do.
 var starter = sync.OnceValue(func() chan<- func() {
 	work := make(chan func())
-	go func() {
-		runtime.LockOSThread()
-		for f := range work {
-			f()
-		}
-	}()
+	go serveStarts(work)
 	return work
 })
+
+// serveStarts runs everything on one thread and never ends.
+func serveStarts(work <-chan func()) {
+	runtime.LockOSThread()
+	for f := range work {
+		f()
+	}
+}
 
 // startBound starts cmd so that it ends when this process does, even if this
 // process is killed or a test runs out of time.

@@ -54,7 +54,41 @@ func (c *Cluster) startAll(ctx context.Context) error {
 			return err
 		}
 	}
+	for _, m := range c.Members {
+		if err := c.waitPublished(ctx, m); err != nil {
+			return err
+		}
+	}
 	return nil
+}
+
+// waitPublished waits until m lists every member with its client URLs. Members
+// publish these through the log after their start, and a write of theirs
+// between two of a test would move the index unexpectedly.
+func (c *Cluster) waitPublished(ctx context.Context, m *Member) error {
+	for {
+		published := 0
+		var list struct {
+			Members []struct{ ClientURLs []string }
+		}
+		body, status, err := fetch(ctx, m.ClientURL+"/v2/members")
+		if err == nil {
+			err = json.Unmarshal(body, &list)
+		}
+		for _, x := range list.Members {
+			if len(x.ClientURLs) > 0 {
+				published++
+			}
+		}
+		if published == len(c.Members) {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("wait until %s lists all members: %d of %d, status %d: %w", m.Name, published, len(c.Members), status, errors.Join(ctx.Err(), err))
+		case <-time.After(pollEvery):
+		}
+	}
 }
 
 // KillAll ends every process with SIGKILL; members without one are passed over.

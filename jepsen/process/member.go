@@ -43,6 +43,7 @@ type Member struct {
 	cmd  *exec.Cmd
 	done chan struct{} // closed when the process has ended
 	end  error         // how it ended; read after done
+	told bool          // whether we asked it to end
 }
 
 // newMember gives a member addresses and a place below dir.
@@ -102,7 +103,7 @@ func (m *Member) Start() error {
 		return fmt.Errorf("start %s: %w", m.Name, err)
 	}
 	done := make(chan struct{})
-	m.cmd, m.done = cmd, done
+	m.cmd, m.done, m.told = cmd, done, false
 	go func() {
 		err := cmd.Wait()
 		m.mu.Lock()
@@ -120,6 +121,21 @@ func (m *Member) Running() bool {
 	return m.cmd != nil
 }
 
+// Unexpected is an error if the process ended without Kill or Stop, with how it
+// ended and its last output.
+func (m *Member) Unexpected() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.cmd != nil || m.done == nil || m.told {
+		return nil
+	}
+	how := "exit status 0"
+	if m.end != nil {
+		how = m.end.Error()
+	}
+	return fmt.Errorf("%s ended by itself: %s; its last output:\n%s", m.Name, how, m.LogTail())
+}
+
 // signal sends sig and returns what will tell the end of the process.
 func (m *Member) signal(sig os.Signal) (<-chan struct{}, error) {
 	m.mu.Lock()
@@ -127,6 +143,7 @@ func (m *Member) signal(sig os.Signal) (<-chan struct{}, error) {
 	if m.cmd == nil {
 		return nil, fmt.Errorf("signal %s: %w", m.Name, ErrNotRunning)
 	}
+	m.told = true
 	if err := m.cmd.Process.Signal(sig); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return nil, fmt.Errorf("signal %s: %w", m.Name, err)
 	}
@@ -182,9 +199,9 @@ func (m *Member) WaitReady(ctx context.Context) error {
 	if !running {
 		return fmt.Errorf("wait for %s: %w; its last output:\n%s", m.Name, ErrNotRunning, m.LogTail())
 	}
-	last := errors.New("not asked yet")
 	for {
-		if last = m.healthy(ctx); last == nil {
+		last := m.healthy(ctx)
+		if last == nil {
 			return nil
 		}
 		select {

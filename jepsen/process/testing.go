@@ -41,7 +41,7 @@ func TestEtcd(t TB) Program {
 }
 
 // TestCluster starts n members in a directory of the test's, stops them with
-// SIGTERM at its end, and shows the ends of their logs if the test failed.
+// SIGTERM at its end, fails it if one ended by itself, and shows the ends of their logs if the test failed.
 func TestCluster(t TB, p Program, n int, extra ...string) *Cluster {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
@@ -51,6 +51,11 @@ func TestCluster(t TB, p Program, n int, extra ...string) *Cluster {
 		t.Fatalf("%v", err)
 	}
 	t.Cleanup(func() {
+		for _, m := range c.Members {
+			if err := m.Unexpected(); err != nil {
+				t.Errorf("%v", err)
+			}
+		}
 		if err := c.StopAll(); err != nil {
 			t.Errorf("%v", err)
 		}

@@ -125,6 +125,10 @@ const (
 	maxBatchBytes = 1 << 20
 )
 
+// keptSnapshots is how many snapshots stay on disk: the newest, and one to fall
+// back on.
+const keptSnapshots = 2
+
 // keptHashes is how many log indices' history hashes a member remembers.
 const keptHashes = 4096
 

@@ -129,6 +129,7 @@ func (r *Replica) rebuildIfStuck() error {
 	// again, local reads would go back.
 	r.floor.Store(r.state.applied.Load())
 	r.serving.Store(false)
+	r.transport.Retire()
 	if err := n.Shutdown().Error(); err != nil {
 		return fmt.Errorf("stop the old raft: %w", err)
 	}
@@ -138,6 +139,9 @@ func (r *Replica) rebuildIfStuck() error {
 	case <-r.stop:
 		return nil
 	default:
+	}
+	if err := wal.Reconcile(r.log, r.snapshots.Snapshots); err != nil {
+		return fmt.Errorf("reconcile log and snapshots: %w", err)
 	}
 	return r.startRaft()
 }

@@ -42,7 +42,13 @@ func (r *Replica) Local() (*View, error) {
 	if err := r.ready(); err != nil {
 		return nil, err
 	}
-	return &View{View: r.state.look(), Term: r.node().CurrentTerm()}, nil
+	v := &View{Term: r.node().CurrentTerm()}
+	if r.expires.Load() {
+		v.View = r.state.shown(r.cfg.Tick)
+	} else {
+		v.View = r.state.look()
+	}
+	return v, nil
 }
 
 // Linearizable gives a state that includes every write answered anywhere

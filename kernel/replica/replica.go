@@ -87,14 +87,32 @@ func (r *Replica) openStores() (err error) {
 	if r.stable, err = wal.OpenStable(filepath.Join(dir, "stable")); err != nil {
 		return errors.Join(fmt.Errorf("open term and vote: %w", err), r.log.Close())
 	}
-	snaps, err := wal.OpenSnapshots(filepath.Join(dir, "snapshots"), 2)
+	snaps, err := wal.OpenSnapshots(filepath.Join(dir, "snapshots"), keptSnapshots)
 	if err == nil {
+		snaps.LogTo(logf)
 		err = wal.Reconcile(r.log, snaps)
+	}
+	if err == nil {
+		err = r.checkStable()
 	}
 	if err != nil {
 		return errors.Join(fmt.Errorf("open snapshots: %w", err), r.log.Close())
 	}
 	r.snapshots = &snapshotStore{Snapshots: snaps}
+	return nil
+}
+
+// checkStable refuses a log whose term and vote are gone: a member that has
+// forgotten its vote could give it twice.
+func (r *Replica) checkStable() error {
+	last, err := r.log.LastIndex()
+	if err != nil || last == 0 {
+		return err
+	}
+	if _, err := r.stable.GetUint64([]byte("CurrentTerm")); err != nil {
+		return fmt.Errorf("%s: term and vote are missing beside a log of %d entries: %w; restore the directory from a copy, or remove raft/ and add the member anew",
+			filepath.Join(r.cfg.Dir, "stable"), last, err)
+	}
 	return nil
 }
 
@@ -153,10 +171,8 @@ func (r *Replica) Close() error {
 		close(r.stop)
 		r.hub.endAll(true)
 		r.batcher.close()
-		r.raftMu.RLock()
-		future := r.raft.Shutdown()
-		r.raftMu.RUnlock()
-		if err := future.Error(); err != nil {
+		r.transport.Retire() // lets go of requests that raft is still to take
+		if err := r.node().Shutdown().Error(); err != nil {
 			r.logf("stop raft: %v", err)
 		}
 		r.forward.close()
@@ -233,6 +249,9 @@ func (r *Replica) StoreStats() kernel.Stats {
 
 // TransportStats gives the counters of the peer transport.
 func (r *Replica) TransportStats() raftrpc.Stats { return r.transport.Stats() }
+
+// PeerStats gives the counters of each follower that this member replicates to.
+func (r *Replica) PeerStats() []raftrpc.PeerStats { return r.transport.PeerStats() }
 
 // HashesAt gives the digests at a log index, if it is among the last 4,096
 // that this member applied; index 0 means the latest.

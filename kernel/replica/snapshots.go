@@ -50,7 +50,7 @@ func (r *Replica) snapshotIfDue() {
 	if err != nil || end <= last {
 		return
 	}
-	if r.log.BytesSince(last+1) < r.cfg.SnapshotBytes && end-last < r.cfg.SnapshotEntries {
+	if r.log.BytesSince(last) < r.cfg.SnapshotBytes && end-last < r.cfg.SnapshotEntries {
 		return
 	}
 	r.raftMu.RLock()

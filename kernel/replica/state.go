@@ -3,6 +3,7 @@ package replica
 import (
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"holdfast/kernel"
 )
@@ -19,9 +20,12 @@ type state struct {
 	// the last entry that it applied.
 	applied, term atomic.Uint64
 	waiters       applyWaiters
+
+	changedAt atomic.Int64 // when something was applied last, in nanoseconds since began
+	began     time.Time
 }
 
-func newState() *state { return &state{kernel: kernel.New()} }
+func newState() *state { return &state{kernel: kernel.New(), began: time.Now()} }
 
 // look gives a view of the present state. Only the first to ask after a change
 // pays for it, so pure writes never copy a page for nobody.
@@ -43,9 +47,25 @@ func (s *state) lookLocked() *kernel.View {
 	return v
 }
 
+// shown gives the present state with a clock that goes on since the last entry,
+// by at most one tick, which is how far apart entries are while anything can
+// expire. It only makes the ttl that clients see exact to the second; what
+// expires is decided in the log.
+func (s *state) shown(tick time.Duration) *kernel.View {
+	v := s.look()
+	since := min(time.Since(s.began)-time.Duration(s.changedAt.Load()), tick)
+	if since <= 0 {
+		return v
+	}
+	later := *v
+	later.Clock.Now += kernel.Time(since)
+	return &later
+}
+
 // changed ends a critical section that applied something.
 func (s *state) changed() {
 	index := s.kernel.Applied()
+	s.changedAt.Store(int64(time.Since(s.began)))
 	s.view.Store(nil)
 	s.applied.Store(uint64(index))
 	s.waiters.wake(index)

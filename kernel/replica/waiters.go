@@ -42,16 +42,6 @@ func (w *applyWaiters) wake(index kernel.LogIndex) {
 	w.mu.Unlock()
 }
 
-// least is the lowest index somebody waits for.
-func (w *applyWaiters) least() (kernel.LogIndex, bool) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if len(w.waiting) == 0 {
-		return 0, false
-	}
-	return w.waiting[0].index, true
-}
-
 // waitApplied waits until the kernel has applied index.
 func (s *state) waitApplied(ctx context.Context, index kernel.LogIndex) error {
 	if s.applied.Load() >= uint64(index) {

@@ -64,7 +64,7 @@ type answerFunc func(raft.RPC) (any, error)
 
 // attachFake gives tr a raft instance that answers with f, and returns its
 // handle. It ends with the test, or when the handle is retired.
-func attachFake(t *testing.T, tr *Transport, f answerFunc) *handle {
+func attachFake(t testing.TB, tr *Transport, f answerFunc) *handle {
 	t.Helper()
 	h := tr.Raft().(*handle)
 	done := make(chan struct{})

@@ -1,6 +1,5 @@
 //go:build wasip1
 
-// Command toy is the guest of package sim's own tests: small parts that listen, dial, echo, wait and write files.
 package main
 
 import (

@@ -1,0 +1,56 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"holdfast/jepsen/process"
+)
+
+// Exit codes and the form of errors.
+func TestCalledWrongly(t *testing.T) {
+	full := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(full, "x"), nil, 0o644))
+	etcd := process.TestEtcd(t).Path
+	for _, c := range []struct {
+		name string
+		args []string
+		code int
+		want string
+	}{
+		{"nothing", nil, exitUsage, "no command given"},
+		{"unknown command", []string{"kil"}, exitUsage, `"kil"`},
+		{"unknown flag", []string{"kill", "--king", "1"}, exitUsage, "king"},
+		{"not a number", []string{"kill", "--kills", "ten"}, exitUsage, "ten"},
+		{"argument", []string{"kill", "all"}, exitUsage, `"all"`},
+		{"count", []string{"kill", "--members", "2"}, exitUsage, "out of range"},
+		{"no daemon", []string{"kill", "--bin", "no/such/file"}, exitFailed, "make build"},
+		{"used directory", []string{"kill", "--bin", etcd, "--dir", full}, exitFailed, "not empty"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var out, errs bytes.Buffer
+			code := run(t.Context(), append([]string{"holdfast-jepsen"}, c.args...), &out, &errs)
+			assert.Equal(t, c.code, code, errs.String())
+			assert.Contains(t, errs.String(), c.want)
+			assert.NotContains(t, out.String(), "confirmed")
+		})
+	}
+}
+
+// A small run from the command line, on etcd.
+func TestKill(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "run")
+	var out, errs bytes.Buffer
+	code := run(t.Context(), []string{"holdfast-jepsen", "kill", "--bin", process.TestEtcd(t).Path, "--dir", dir, "--kills", "1", "--writes", "30", "--writers", "2"}, &out, &errs)
+	require.Equal(t, exitKept, code, errs.String())
+	assert.Contains(t, out.String(), "leader killed  1 times")
+	assert.Contains(t, out.String(), "planted faults were all refused")
+	journal, err := os.Stat(filepath.Join(dir, "journal.jsonl"))
+	require.NoError(t, err)
+	assert.Positive(t, journal.Size())
+}

@@ -1,0 +1,75 @@
+package main
+
+import (
+	"net"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/stretchr/testify/require"
+)
+
+// TestLive runs scripts that start the agent itself. $CLIENT, $PEER and $OPS
+// are URLs on free ports, $CLIENT2 ... those of a second agent.
+func TestLive(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/live",
+		Setup: func(env *testscript.Env) error {
+			for _, name := range []string{"CLIENT", "PEER", "OPS", "CLIENT2", "PEER2", "OPS2"} {
+				env.Setenv(name, freeURL(t))
+			}
+			env.Setenv("HOLDFAST_ENDPOINTS", env.Getenv("CLIENT"))
+			env.Setenv("HOLDFAST_LISTEN_CLIENT_URLS", env.Getenv("CLIENT"))
+			env.Setenv("HOLDFAST_LISTEN_PEER_URLS", env.Getenv("PEER"))
+			env.Setenv("HOLDFAST_LISTEN_OPS_URLS", env.Getenv("OPS"))
+			return nil
+		},
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			"exits": exitsCommand, "retry": retryCommand, "terminate": terminateCommand,
+		},
+		RequireExplicitExec: true,
+	})
+}
+
+// freeURL names a loopback port that nobody uses now.
+func freeURL(t *testing.T) string {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer listener.Close()
+	return "http://" + listener.Addr().String()
+}
+
+// terminateCommand is "terminate": it sends SIGTERM to what runs in the
+// background, which the kill of scripts cannot.
+func terminateCommand(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) > 0 {
+		ts.Fatalf("usage: terminate")
+	}
+	for _, command := range ts.BackgroundCmds() {
+		ts.Check(command.Process.Signal(syscall.SIGTERM))
+	}
+}
+
+// retryPatience bounds retry: a busy machine may take its time to elect.
+const retryPatience = 30 * time.Second
+
+// retryCommand is "retry PROGRAM ARGUMENT...": it runs the program again and
+// again until it succeeds.
+func retryCommand(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) == 0 {
+		ts.Fatalf("usage: retry PROGRAM [ARGUMENT...]")
+	}
+	deadline := time.Now().Add(retryPatience)
+	for {
+		err := ts.Exec(args[0], args[1:]...)
+		if err == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			ts.Fatalf("%s: %v", strings.Join(args, " "), err)
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
