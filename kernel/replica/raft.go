@@ -129,6 +129,9 @@ func (r *Replica) rebuildIfStuck() error {
 	// again, local reads would go back.
 	r.floor.Store(r.state.applied.Load())
 	r.serving.Store(false)
+	// raft's main loop takes this when the install is over and answered; the
+	// verdict itself does not count.
+	_ = n.VerifyLeader().Error()
 	r.transport.Retire()
 	if err := n.Shutdown().Error(); err != nil {
 		return fmt.Errorf("stop the old raft: %w", err)

@@ -47,7 +47,7 @@ func (r *Replica) keepLogShort() {
 func (r *Replica) snapshotIfDue() {
 	last := r.lastSnapshot()
 	end, err := r.log.LastIndex()
-	if err != nil || end <= last {
+	if err != nil || end <= last || r.state.applied.Load() <= last {
 		return
 	}
 	if r.log.BytesSince(last) < r.cfg.SnapshotBytes && end-last < r.cfg.SnapshotEntries {

@@ -60,7 +60,6 @@ func (c *trio) start(i int) {
 		ID: c.peers[i].ID, ClusterID: 99, Dir: dir, Network: nw, Mux: c.muxes[i], Addr: c.peers[i].Addr, Voters: c.peers,
 		ElectionTimeout: 250 * time.Millisecond, Tick: 50 * time.Millisecond,
 		Fatal: func(err error) { c.t.Errorf("member %d: fatal: %v", i, err) },
-		Log:   os.Stderr,
 	}
 	if c.tune != nil {
 		c.tune(&cfg)
