@@ -1,3 +1,5 @@
+//lint:file-ignore SA1019 raft v1.8.0 itself still sends and reads the fields Leader and Candidate.
+
 package raftrpc
 
 import (
