@@ -150,6 +150,16 @@ func plainError(ctx *fasthttp.RequestCtx, status int, text string) {
 	ctx.Response.SetBodyString(text + "\n")
 }
 
+// unreadable answers what is no request as net/http does: below all handlers,
+// so without the headers they set, without a line end, and for the last time
+// on this connection.
+func unreadable(ctx *fasthttp.RequestCtx, text string) {
+	ctx.Response.Header.SetContentType(typeText)
+	ctx.SetStatusCode(fasthttp.StatusBadRequest)
+	ctx.Response.SetBodyString(text)
+	ctx.SetConnectionClose()
+}
+
 func notFound(ctx *fasthttp.RequestCtx) {
 	plainError(ctx, fasthttp.StatusNotFound, "404 page not found")
 }

@@ -15,15 +15,21 @@ func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 		ctx.SetConnectionClose()
 		return
 	}
+	escaped, query, ok := splitURI(uri)
+	switch {
+	case ctx.Request.Header.IsHTTP11() && len(ctx.Request.Header.Host()) == 0:
+		unreadable(ctx, "400 Bad Request: missing required Host header")
+		return
+	case string(uri) == "*":
+		serveAsterisk(ctx)
+		return
+	case !ok:
+		unreadable(ctx, "400 Bad Request")
+		return
+	}
 	setCORS(&ctx.Response.Header)
 	if isMethod(ctx, methodOptions) {
 		return // etcd answers 200 to every path
-	}
-	escaped, query, ok := splitURI(uri)
-	if !ok || ctx.Request.Header.IsHTTP11() && len(ctx.Request.Header.Host()) == 0 {
-		plainError(ctx, fasthttp.StatusBadRequest, "400 Bad Request")
-		ctx.SetConnectionClose()
-		return
 	}
 	x := exchanges.Get().(*exchange)
 	defer x.release()
@@ -60,6 +66,18 @@ func (s *Server) route(ctx *fasthttp.RequestCtx, x *exchange, query []byte) {
 	default:
 		notFound(ctx)
 	}
+}
+
+// serveAsterisk answers what is asked of the server as a whole and no path of
+// it. Below etcd's own handlers, so without the headers these set, its OPTIONS
+// is answered; anything else is refused above them.
+func serveAsterisk(ctx *fasthttp.RequestCtx) {
+	if isMethod(ctx, methodOptions) {
+		return
+	}
+	setCORS(&ctx.Response.Header)
+	ctx.SetStatusCode(fasthttp.StatusBadRequest)
+	ctx.SetConnectionClose()
 }
 
 // under tells whether path is prefix or something below it.

@@ -38,7 +38,7 @@ func (r *Replica) raftConfig(notify chan bool) *raft.Config {
 	c.LocalID = serverID(r.cfg.ID)
 	c.HeartbeatTimeout = r.cfg.ElectionTimeout
 	c.ElectionTimeout = r.cfg.ElectionTimeout
-	c.LeaderLeaseTimeout = r.cfg.ElectionTimeout
+	c.LeaderLeaseTimeout = r.cfg.ElectionTimeout * 9 / 10
 	c.CommitTimeout = 50 * time.Millisecond
 	// Entries are batches of up to a MiB: sixteen of them fill a message.
 	c.MaxAppendEntries = 16
@@ -71,12 +71,27 @@ func (r *Replica) startRaft() error {
 	r.raftMu.Lock()
 	r.raft = n
 	r.raftMu.Unlock()
+	if err := r.hurryAlone(n); err != nil {
+		return fmt.Errorf("start raft: %w", err)
+	}
 	gone := make(chan struct{})
 	r.leader.gone = gone
 	r.leader.wg.Add(2)
 	go r.followLeadership(n, notify, gone)
 	go r.followLeader(seen, gone)
 	return nil
+}
+
+// hurryAlone spares a sole voter the wait for a leader that cannot exist: raft
+// looks at its heartbeat timer at once when the timeout is made shorter.
+func (r *Replica) hurryAlone(n *raft.Raft) error {
+	voters := n.GetConfiguration().Configuration().Servers
+	if len(voters) != 1 || voters[0].ID != serverID(r.cfg.ID) {
+		return nil
+	}
+	rc := n.ReloadableConfig()
+	rc.HeartbeatTimeout = r.cfg.ElectionTimeout * 19 / 20
+	return n.ReloadConfig(rc)
 }
 
 // logStore tells when raft has emptied the log. raft never resets its idea of
