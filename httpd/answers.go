@@ -153,10 +153,10 @@ func plainError(ctx *fasthttp.RequestCtx, status int, text string) {
 // unreadable answers what is no request as net/http does: below all handlers,
 // so without the headers they set, without a line end, and for the last time
 // on this connection.
-func unreadable(ctx *fasthttp.RequestCtx, text string) {
+func unreadable(ctx *fasthttp.RequestCtx) {
 	ctx.Response.Header.SetContentType(typeText)
 	ctx.SetStatusCode(fasthttp.StatusBadRequest)
-	ctx.Response.SetBodyString(text)
+	ctx.Response.SetBodyString("400 Bad Request")
 	ctx.SetConnectionClose()
 }
 

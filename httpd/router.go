@@ -15,16 +15,12 @@ func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 		ctx.SetConnectionClose()
 		return
 	}
+	if string(uri) == "*" {
+		return // fasthttp lets only OPTIONS ask this, which etcd answers below its handlers
+	}
 	escaped, query, ok := splitURI(uri)
-	switch {
-	case ctx.Request.Header.IsHTTP11() && len(ctx.Request.Header.Host()) == 0:
-		unreadable(ctx, "400 Bad Request: missing required Host header")
-		return
-	case string(uri) == "*":
-		serveAsterisk(ctx)
-		return
-	case !ok:
-		unreadable(ctx, "400 Bad Request")
+	if !ok {
+		unreadable(ctx)
 		return
 	}
 	setCORS(&ctx.Response.Header)
@@ -66,18 +62,6 @@ func (s *Server) route(ctx *fasthttp.RequestCtx, x *exchange, query []byte) {
 	default:
 		notFound(ctx)
 	}
-}
-
-// serveAsterisk answers what is asked of the server as a whole and no path of
-// it. Below etcd's own handlers, so without the headers these set, its OPTIONS
-// is answered; anything else is refused above them.
-func serveAsterisk(ctx *fasthttp.RequestCtx) {
-	if isMethod(ctx, methodOptions) {
-		return
-	}
-	setCORS(&ctx.Response.Header)
-	ctx.SetStatusCode(fasthttp.StatusBadRequest)
-	ctx.SetConnectionClose()
 }
 
 // under tells whether path is prefix or something below it.

@@ -203,7 +203,7 @@ func (s *Server) badRequest(ctx *fasthttp.RequestCtx, err error) {
 		plainError(ctx, fasthttp.StatusRequestTimeout,
 			fmt.Sprintf("408 request not complete in time: %v for its head, %v more for a long body", s.limits.HeadTimeout, s.limits.BodyTimeout))
 	default:
-		unreadable(ctx, "400 Bad Request")
+		unreadable(ctx)
 	}
 }
 

@@ -207,29 +207,31 @@ func TestOps(t *testing.T) {
 
 // What is no HTTP request is answered as net/http answers it for etcd: without
 // the headers that etcd's handlers set, which a request does not reach. The
-// answers are those of etcd 3.4.23.
+// answers are those of etcd 3.4.23 but for what is said below.
 func TestUnreadable(t *testing.T) {
 	f := newFixture(t, Limits{})
-	for _, c := range []struct{ request, body string }{
-		{"GET /v2/keys/%zz HTTP/1.1\r\nHost: h\r\n\r\n", "400 Bad Request"},
-		{"GET /v2/keys/%zz HTTP/1.0\r\n\r\n", "400 Bad Request"},
-		{"OPTIONS /v2/keys/%zz HTTP/1.1\r\nHost: h\r\n\r\n", "400 Bad Request"},
-		{"GET v2/keys HTTP/1.1\r\nHost: h\r\n\r\n", "400 Bad Request"},
-		{"GET /v2/keys/a\x01 HTTP/1.1\r\nHost: h\r\n\r\n", "400 Bad Request"},
-		{"GET /v2/keys HTTP/1.1\r\nHost: h\r\nno header\r\n\r\n", "400 Bad Request"},
-		{"GET /v2/keys HTTP/1.1\r\n\r\n", "400 Bad Request: missing required Host header"},
-		{"OPTIONS /v2/keys HTTP/1.1\r\n\r\n", "400 Bad Request: missing required Host header"},
-		// Here etcd closes the connection and says nothing.
-		{"GET /v2/keys/a?prevValue=a b HTTP/1.1\r\nHost: h\r\n\r\n", "400 Bad Request"},
-		{"PUT /v2/keys/a?value=a b HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc", "400 Bad Request"},
-		{"GET /v2/keys\r\n\r\n", "400 Bad Request"},
+	for _, request := range []string{
+		"GET /v2/keys/%zz HTTP/1.1\r\nHost: h\r\n\r\n",
+		"GET /v2/keys/%zz HTTP/1.0\r\n\r\n",
+		"OPTIONS /v2/keys/%zz HTTP/1.1\r\nHost: h\r\n\r\n",
+		"GET v2/keys HTTP/1.1\r\nHost: h\r\n\r\n",
+		"GET /v2/keys/a\x01 HTTP/1.1\r\nHost: h\r\n\r\n",
+		"GET /v2/keys HTTP/1.1\r\nHost: h\r\nno header\r\n\r\n",
+		// Here etcd says more: ": missing required Host header".
+		"GET /v2/keys HTTP/1.1\r\n\r\n",
+		// Here etcd's headers are there, and no body.
+		"GET * HTTP/1.1\r\nHost: h\r\n\r\n",
+		// Here etcd closes the connection without a word.
+		"GET /v2/keys/a?prevValue=a b HTTP/1.1\r\nHost: h\r\n\r\n",
+		"PUT /v2/keys/a?value=a b HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc",
+		"GET /v2/keys\r\n\r\n",
 	} {
-		t.Run(c.request, func(t *testing.T) {
+		t.Run(request, func(t *testing.T) {
 			conn := f.dial()
-			conn.send(c.request)
+			conn.send(request)
 			resp, body := conn.answer("GET")
 			require.Equal(t, 400, resp.StatusCode)
-			require.Equal(t, c.body, body)
+			require.Equal(t, "400 Bad Request", body)
 			require.True(t, resp.Close)
 			require.True(t, conn.closed())
 			resp.Header.Del("Date")
@@ -239,17 +241,11 @@ func TestUnreadable(t *testing.T) {
 	}
 }
 
-// "*" is the server as a whole.
-func TestAsterisk(t *testing.T) {
+// OPTIONS of the server as a whole is answered below etcd's handlers too.
+func TestOptionsAsterisk(t *testing.T) {
 	f := newFixture(t, Limits{})
-	conn := f.dial()
-	resp, body := conn.ask("OPTIONS", "*", "")
+	resp, body := f.dial().ask("OPTIONS", "*", "")
 	require.Equal(t, 200, resp.StatusCode)
 	require.Empty(t, body)
 	require.NotContains(t, resp.Header, "Access-Control-Allow-Origin")
-	resp, body = conn.ask("GET", "*", "")
-	require.Equal(t, 400, resp.StatusCode)
-	require.Empty(t, body)
-	require.Equal(t, "*", resp.Header.Get("Access-Control-Allow-Origin"))
-	require.True(t, conn.closed())
 }

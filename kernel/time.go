@@ -60,7 +60,13 @@ type clock struct {
 	wall    int64 // the leader's wall clock there, Unix nanoseconds
 }
 
+// open begins a session. To open it again changes nothing: entries sealed since
+// the first opening count from there, and a later base would let time run ahead
+// of them.
 func (c *clock) open(s Session, wallUnixNano int64) {
+	if s == c.session {
+		return
+	}
 	c.session, c.base, c.wall = s, c.now, wallUnixNano
 }
 

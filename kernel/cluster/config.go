@@ -19,7 +19,10 @@ var (
 	// ErrForeignDirectory says that the data directory holds something else.
 	ErrForeignDirectory = errors.New("not a holdfast data directory")
 	// ErrInUse says that another process runs on the data directory.
-	ErrInUse = errors.New("data directory is in use")
+	ErrInUse = errors.New("in use")
+	// ErrDamaged says that raft/id cannot be read, or that either it or the
+	// log that belongs to it is missing.
+	ErrDamaged = errors.New("damaged")
 	// ErrBootstrapped says that a member without a log is known to its peers.
 	ErrBootstrapped = errors.New("member ID has already been bootstrapped")
 	// ErrNotMember says that no peer knows of this member.

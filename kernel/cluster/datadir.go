@@ -1,7 +1,6 @@
 package cluster
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -14,8 +13,9 @@ import (
 const (
 	raftDir  = "raft"
 	tmpDir   = "tmp"
+	logDir   = "log" // in raft/, the replica's
+	idFile   = "id"  // in raft/
 	lockFile = "LOCK"
-	idFile   = "id"
 )
 
 // prepare makes the data directory, or checks that it is one of ours.
@@ -30,61 +30,37 @@ func prepare(dir string) error {
 			return fmt.Errorf("data directory: %s: %w: it holds %q; give --data-dir an empty directory or one of holdfast's own", dir, ErrForeignDirectory, e.Name())
 		}
 	}
-	for _, sub := range []string{raftDir, tmpDir} {
-		if err := os.MkdirAll(filepath.Join(dir, sub), 0o700); err != nil {
+	for _, d := range []string{dir, filepath.Join(dir, raftDir), filepath.Join(dir, tmpDir)} {
+		if err := makeDir(d); err != nil {
 			return fmt.Errorf("data directory: %w; give --data-dir a directory that this user may write", err)
 		}
 	}
 	return nil
 }
 
-// identity is what raft/id holds: who this member is, for ever.
-type identity struct {
-	Version   int    `json:"version"`
-	Member    string `json:"member_id"`
-	Cluster   string `json:"cluster_id"`
-	memberID  uint64
-	clusterID uint64
-}
-
-const identityVersion = 1
-
-// loadIdentity reads raft/id; ok is false if there is none.
-func loadIdentity(dir string) (id identity, ok bool, err error) {
-	path := filepath.Join(dir, raftDir, idFile)
-	b, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return id, false, nil
+// makeDir makes a directory, and its missing parents, so that it survives a
+// power cut: what is synced in a directory that is lost is lost with it. The
+// parent is synced even if the directory is there, for the process that made
+// it may have been killed before it got that far; a parent that this user may
+// not even open is somebody else's, and so was the making.
+func makeDir(dir string) error {
+	if _, err := os.Stat(dir); err == nil {
+		if err := syncDir(filepath.Dir(dir)); !errors.Is(err, fs.ErrPermission) {
+			return err
+		}
+		return nil
 	}
-	if err != nil {
-		return id, false, fmt.Errorf("identity: %w", err)
+	if parent := filepath.Dir(dir); parent != dir {
+		if _, err := os.Stat(parent); errors.Is(err, fs.ErrNotExist) {
+			if err := makeDir(parent); err != nil {
+				return err
+			}
+		}
 	}
-	if err := json.Unmarshal(b, &id); err != nil {
-		return id, false, fmt.Errorf("identity: %s: %w; restore the file from a copy, or remove raft/ and add the member anew", path, err)
+	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
 	}
-	if id.Version != identityVersion {
-		return id, false, fmt.Errorf("identity: %s: version %d is not known; run the holdfast that wrote it", path, id.Version)
-	}
-	if _, err := fmt.Sscanf(id.Member+" "+id.Cluster, "%x %x", &id.memberID, &id.clusterID); err != nil || id.memberID == 0 {
-		return id, false, fmt.Errorf("identity: %s: no member and cluster id; restore the file from a copy, or remove raft/ and add the member anew", path)
-	}
-	return id, true, nil
-}
-
-// saveIdentity writes raft/id so that it survives a power cut.
-func saveIdentity(dir string, member, cluster uint64) error {
-	b, err := json.Marshal(identity{Version: identityVersion, Member: fmt.Sprintf("%016x", member), Cluster: fmt.Sprintf("%016x", cluster)})
-	if err != nil {
-		return fmt.Errorf("identity: %w", err)
-	}
-	path := filepath.Join(dir, raftDir, idFile)
-	if err := writeSynced(path+".tmp", append(b, '\n')); err != nil {
-		return fmt.Errorf("identity: %w", err)
-	}
-	if err := os.Rename(path+".tmp", path); err != nil {
-		return fmt.Errorf("identity: %w", err)
-	}
-	return syncDir(filepath.Dir(path))
+	return syncDir(filepath.Dir(dir))
 }
 
 func writeSynced(path string, b []byte) error {

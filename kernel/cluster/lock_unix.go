@@ -28,10 +28,10 @@ func lock(dir string) (io.Closer, error) {
 		if errors.Is(err, syscall.EWOULDBLOCK) {
 			return nil, fmt.Errorf("data directory: %s: %w by the process with pid %s; stop it, or give --data-dir another directory", dir, ErrInUse, strings.TrimSpace(string(pid[:n])))
 		}
-		return nil, fmt.Errorf("lock: %s: %w", path, err)
+		return nil, fmt.Errorf("lock: %s: %w; give --data-dir a directory on a local disk", path, err)
 	}
 	if err := errors.Join(f.Truncate(0), writeAt(f, fmt.Sprintf("%d\n", os.Getpid()))); err != nil {
-		return nil, errors.Join(fmt.Errorf("lock: %s: %w", path, err), f.Close())
+		return nil, errors.Join(fmt.Errorf("lock: %s: %w; see that the disk has room and may be written", path, err), f.Close())
 	}
 	return f, nil
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 
 	"holdfast/kernel"
@@ -31,6 +33,9 @@ func Start(ctx context.Context, cfg Config) (*Member, error) {
 	if len(cfg.Initial) == 0 {
 		cfg.Initial = []Initial{{cfg.Name, cfg.PeerURL}}
 	}
+	if err := checkLimits(cfg); err != nil {
+		return nil, err
+	}
 	if err := prepare(cfg.DataDir); err != nil {
 		return nil, err
 	}
@@ -49,82 +54,105 @@ func Start(ctx context.Context, cfg Config) (*Member, error) {
 	return m, nil
 }
 
-func (m *Member) open(ctx context.Context) error {
-	rc, err := m.identify(ctx)
+// checkLimits refuses what could never be published.
+func checkLimits(cfg Config) error {
+	_, err := kernel.AppendCommand(nil, &kernel.Command{Op: kernel.OpMemberAdd, Member: kernel.Member{
+		ID: 1, Name: cfg.Name, PeerURLs: []string{cfg.PeerURL}, ClientURLs: cfg.ClientURLs,
+	}})
 	if err != nil {
-		return err
-	}
-	ln, err := m.cfg.Network.Listen(m.cfg.ListenPeer)
-	if err != nil {
-		return fmt.Errorf("peer port: %w; stop what uses it, or choose another with --listen-peer-urls", err)
-	}
-	m.mux = transport.NewMux(ln)
-	rc.Mux = m.mux
-	if m.replica, err = replica.Open(rc); err != nil {
-		return errors.Join(err, m.mux.Close())
+		return fmt.Errorf("start: %w; shorten the name or the URLs", err)
 	}
 	return nil
 }
 
-// identify finds out who this member is: from its directory, from its flags,
-// or from its peers.
-func (m *Member) identify(ctx context.Context) (replica.Config, error) {
+// open brings the replica up. What it writes before the replica is open can
+// be written again by the next start, should this one end in between.
+func (m *Member) open(ctx context.Context) error {
 	rc := m.cfg.Replica
 	rc.Name, rc.Network, rc.Fatal, rc.Log = m.cfg.Name, m.cfg.Network, m.cfg.Fatal, m.cfg.Log
 	rc.Dir = filepath.Join(m.cfg.DataDir, raftDir)
 	var err error
 	if rc.Addr, err = hostPort(m.cfg.PeerURL); err != nil {
-		return rc, err
+		return err
 	}
-	known, ok, err := loadIdentity(m.cfg.DataDir)
-	switch {
-	case err != nil:
-		return rc, err
-	case ok:
-		// A member that comes back: the flags of its first start are no
-		// longer asked.
-		rc.ID, rc.ClusterID = known.memberID, known.clusterID
-	case m.cfg.Existing:
-		if rc.ID, rc.ClusterID, err = m.findOneself(ctx); err != nil {
-			return rc, err
-		}
-	default:
-		if err := m.initial(ctx, &rc); err != nil {
-			return rc, err
+	id, known, err := m.identify(ctx)
+	if err != nil {
+		return err
+	}
+	m.id, rc.ID, rc.ClusterID, rc.Voters = id.Member, id.Member, id.Cluster, id.Voters
+	ln, err := m.cfg.Network.Listen(m.cfg.ListenPeer)
+	if err != nil {
+		return fmt.Errorf("peer port: %w; stop what uses it, or choose another with --listen-peer-urls", err)
+	}
+	m.mux = transport.NewMux(ln)
+	if !known {
+		if err := saveIdentity(m.cfg.DataDir, id); err != nil {
+			return errors.Join(err, m.mux.Close())
 		}
 	}
-	m.id = rc.ID
-	if !ok {
-		err = saveIdentity(m.cfg.DataDir, rc.ID, rc.ClusterID)
+	rc.Mux = m.mux
+	if m.replica, err = replica.Open(rc); err != nil {
+		return errors.Join(err, m.mux.Close())
 	}
-	return rc, err
+	if !id.Started {
+		id.Started, id.Voters = true, nil
+		if err := saveIdentity(m.cfg.DataDir, id); err != nil {
+			return errors.Join(err, m.replica.Close(), m.mux.Close())
+		}
+	}
+	return nil
 }
 
-// initial fills in the identity and first configuration of a new static
-// member, unless its peers know that it is not new.
-func (m *Member) initial(ctx context.Context, rc *replica.Config) error {
-	rc.ID = memberID(m.cfg.PeerURL, m.cfg.Token)
+// identify finds out who this member is: from its directory, from its flags,
+// or from its peers. It says whether the directory knew.
+func (m *Member) identify(ctx context.Context) (id identity, known bool, err error) {
+	// A member that comes back: the flags of its first start are no longer
+	// asked.
+	if id, known, err = loadIdentity(m.cfg.DataDir); err != nil || known {
+		return id, known, err
+	}
+	if m.cfg.Existing {
+		id, err = m.findOneself(ctx)
+		return id, false, err
+	}
+	id, err = m.initial(ctx)
+	return id, false, err
+}
+
+// initial gives the identity and first configuration of a new static member,
+// unless its peers know that it is not new.
+func (m *Member) initial(ctx context.Context) (id identity, err error) {
+	id.Member = memberID(m.cfg.PeerURL, m.cfg.Token)
 	var ids []uint64
 	for _, i := range m.cfg.Initial {
 		addr, err := hostPort(i.PeerURL)
 		if err != nil {
-			return err
+			return id, err
 		}
-		id := memberID(i.PeerURL, m.cfg.Token)
-		ids = append(ids, id)
-		rc.Voters = append(rc.Voters, replica.Peer{ID: id, Addr: addr})
+		voter := memberID(i.PeerURL, m.cfg.Token)
+		ids = append(ids, voter)
+		id.Voters = append(id.Voters, replica.Peer{ID: voter, Addr: addr})
 	}
-	rc.ClusterID = clusterID(ids)
-	for _, p := range rc.Voters {
-		if p.ID == rc.ID {
+	if !slices.Contains(ids, id.Member) {
+		return id, fmt.Errorf("start: --initial-cluster: %s, this member's peer URL, is not listed; list every member", m.cfg.PeerURL)
+	}
+	id.Cluster = clusterID(ids)
+	for _, p := range id.Voters {
+		if p.ID == id.Member {
 			continue
 		}
-		if known, ok := ask(ctx, m.cfg.Network, p.Addr, rc.ID); ok && len(known.ClientURLs) > 0 {
-			return fmt.Errorf("start: %s: member %016x has no log here, but %s knows it: %w; run 'holdfast member remove %016x', then add it again",
-				m.cfg.DataDir, rc.ID, p.Addr, ErrBootstrapped, rc.ID)
+		if known, ok := ask(ctx, m.cfg.Network, p.Addr, id.Member); ok && len(known.ClientURLs) > 0 {
+			return id, m.bootstrapped(id.Member, p.Addr)
 		}
 	}
-	return nil
+	return id, nil
+}
+
+// bootstrapped refuses a member that has no log, although the one at addr
+// knows that it had: under its old id it could vote a second time in a term.
+func (m *Member) bootstrapped(id uint64, addr string) error {
+	return fmt.Errorf("start: %s: member %016x has no log here, but %s knows it: %w; run 'holdfast member remove %016x', then add it again",
+		m.cfg.DataDir, id, addr, ErrBootstrapped, id)
 }
 
 // ask asks one peer whether it knows a member. A peer that cannot be reached
@@ -145,12 +173,12 @@ func ask(ctx context.Context, nw transport.Network, addr string, id uint64) (ker
 }
 
 // findOneself asks the other members under which id they expect this one.
-func (m *Member) findOneself(ctx context.Context) (id, cluster uint64, err error) {
-	var failed error
+func (m *Member) findOneself(ctx context.Context) (identity, error) {
+	var heard []string
 	for _, i := range m.cfg.Initial {
 		addr, err := hostPort(i.PeerURL)
 		if err != nil {
-			return 0, 0, err
+			return identity{}, err
 		}
 		if i.PeerURL == m.cfg.PeerURL {
 			continue
@@ -159,22 +187,25 @@ func (m *Member) findOneself(ctx context.Context) (id, cluster uint64, err error
 		cluster, members, err := replica.Ask(asking, m.cfg.Network, addr)
 		cancel()
 		if err != nil {
-			failed = errors.Join(failed, err)
+			heard = append(heard, err.Error())
 			continue
 		}
 		for _, k := range members {
-			if len(k.PeerURLs) == 0 || k.PeerURLs[0] != m.cfg.PeerURL {
+			if !slices.Contains(k.PeerURLs, m.cfg.PeerURL) {
 				continue
 			}
 			if len(k.ClientURLs) > 0 {
-				return 0, 0, fmt.Errorf("start: %s: member %016x has no log here, but %s knows it: %w; run 'holdfast member remove %016x', then add it again",
-					m.cfg.DataDir, k.ID, addr, ErrBootstrapped, k.ID)
+				return identity{}, m.bootstrapped(k.ID, addr)
 			}
-			return k.ID, cluster, nil
+			return identity{Member: k.ID, Cluster: cluster}, nil
 		}
-		failed = errors.Join(failed, fmt.Errorf("%s does not know %s", addr, m.cfg.PeerURL))
+		heard = append(heard, fmt.Sprintf("%s does not know %s", addr, m.cfg.PeerURL))
 	}
-	return 0, 0, fmt.Errorf("start: --initial-cluster-state existing: %w: %w; add it first, with the peer URL it advertises", ErrNotMember, failed)
+	if len(heard) == 0 {
+		heard = []string{"--initial-cluster names no other member to ask"}
+	}
+	return identity{}, fmt.Errorf("start: --initial-cluster-state existing: %w: %s; add it first, with the peer URL it advertises",
+		ErrNotMember, strings.Join(heard, ", "))
 }
 
 // ID is this member's id.

@@ -40,6 +40,7 @@ type batcher struct {
 
 // flight is an entry that raft was given.
 type flight struct {
+	raft      *incarnation
 	future    raft.ApplyFuture
 	proposals []proposal
 }
@@ -89,13 +90,7 @@ func (b *batcher) synced() {
 // refused: nothing of it was proposed.
 func (b *batcher) lead(g *reign) {
 	b.mu.Lock()
-	b.reign = g
-	b.syncing = false
-	var refused []proposal
-	if g == nil {
-		refused, b.queue, b.bytes = b.queue, nil, 0
-		b.expiry = false
-	}
+	refused := b.setReign(g)
 	b.mu.Unlock()
 	refuseAll(refused, ErrNoLeader)
 	b.signal()
@@ -104,11 +99,27 @@ func (b *batcher) lead(g *reign) {
 // leadEnds ends one reign, if it still lasts.
 func (b *batcher) leadEnds(g *reign) {
 	b.mu.Lock()
-	lasts := b.reign == g
-	b.mu.Unlock()
-	if lasts {
-		b.lead(nil)
+	var refused []proposal
+	if b.reign == g {
+		refused = b.setReign(nil)
 	}
+	b.mu.Unlock()
+	refuseAll(refused, ErrNoLeader)
+}
+
+// leads tells whether a reign lasts.
+func (b *batcher) leads() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.reign != nil
+}
+
+func (b *batcher) setReign(g *reign) (refused []proposal) {
+	b.reign, b.syncing = g, false
+	if g == nil {
+		refused, b.queue, b.bytes = b.queue, nil, 0
+	}
+	return refused
 }
 
 func (b *batcher) close() {
@@ -130,28 +141,30 @@ func refuseAll(list []proposal, err error) {
 // expire asks for an expire command, unless one is on its way.
 func (b *batcher) expire() {
 	b.mu.Lock()
-	busy := b.expiry || b.reign == nil
-	b.expiry = true
-	b.mu.Unlock()
-	if busy {
+	if b.expiry || b.reign == nil || b.closed {
+		b.mu.Unlock()
 		return
 	}
+	b.expiry = true
+	b.mu.Unlock()
 	command, err := kernel.AppendCommand(nil, &kernel.Command{Op: kernel.OpExpire})
 	if err == nil {
-		err = b.submit(proposal{command, func(Answer, error) { b.expired() }})
+		err = b.submit(proposal{command, func(_ Answer, err error) { b.expired(err == nil) }})
 	}
 	if err != nil {
-		b.mu.Lock()
-		b.expiry = false
-		b.mu.Unlock()
+		b.expired(false)
 	}
 }
 
-// expired follows up at once when more was due than one command removes.
-func (b *batcher) expired() {
+// expired ends an expire command. More may be due than one removes: then the
+// next follows at once.
+func (b *batcher) expired(done bool) {
 	b.mu.Lock()
 	b.expiry = false
 	b.mu.Unlock()
+	if !done {
+		return
+	}
 	b.r.state.mu.Lock()
 	next, ok := b.r.state.kernel.NextDeadline()
 	more := ok && next <= b.r.state.kernel.Now()
@@ -217,14 +230,14 @@ func (b *batcher) propose(g *reign, batch []proposal) {
 	entry := kernel.AppendBatch(make([]byte, 0, size), g.session, elapsed, commands)
 	// raft's main loop takes it as soon as it is idle; a limit is needed only
 	// for a loop that hangs in a log that hangs.
-	b.landed <- flight{g.raft.ApplyLog(raft.Log{Data: entry}, b.r.cfg.requestTimeout()), batch}
+	b.landed <- flight{g.raft, g.raft.ApplyLog(raft.Log{Data: entry}, b.r.cfg.requestTimeout()), batch}
 }
 
 // land waits for the entries in their order and hands out the answers.
 func (b *batcher) land() {
 	defer b.r.wg.Done()
 	for f := range b.landed {
-		err := f.future.Error()
+		err := f.raft.await(f.future)
 		b.mu.Lock()
 		b.flying--
 		if err != nil {

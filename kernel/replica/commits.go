@@ -15,18 +15,12 @@ import (
 // commit at once: raft itself checks that the entry there has that term, and
 // what follows an entry of a term's leader can only be that leader's.
 type commitHints struct {
-	mu          sync.Mutex
-	index       kernel.LogIndex // the highest committed index heard of
-	term        uint64          // of the entry there
-	last        uint64          // what this member's log has synced
-	delivered   kernel.LogIndex
-	wake        chan struct{}
-	initialised sync.Once
-}
-
-func (c *commitHints) channel() chan struct{} {
-	c.initialised.Do(func() { c.wake = make(chan struct{}, 1) })
-	return c.wake
+	mu        sync.Mutex
+	index     kernel.LogIndex // the highest committed index heard of
+	term      uint64          // of the entry there
+	last      uint64          // what this member's log has synced
+	delivered kernel.LogIndex
+	wake      chan struct{}
 }
 
 // hint notes that the entry at index, of term, is committed.
@@ -54,7 +48,7 @@ func (c *commitHints) due() bool { return c.index > c.delivered && c.last >= uin
 
 func (c *commitHints) signal() {
 	select {
-	case c.channel() <- struct{}{}:
+	case c.wake <- struct{}{}:
 	default:
 	}
 }
@@ -63,7 +57,7 @@ func (c *commitHints) run(r *Replica) {
 	defer r.wg.Done()
 	for {
 		select {
-		case <-c.channel():
+		case <-c.wake:
 		case <-r.stop:
 			return
 		}
@@ -81,8 +75,11 @@ func (c *commitHints) run(r *Replica) {
 
 func (r *Replica) deliverCommit(index kernel.LogIndex, term uint64) {
 	n := r.node()
+	// The term is read first: raft forgets the leader before it takes a new
+	// term, so a leader seen afterwards is one of this term or a later one.
+	current := n.CurrentTerm()
 	addr, id := n.LeaderWithID()
-	if id == "" || memberID(id) == r.cfg.ID || n.CurrentTerm() != term {
+	if id == "" || memberID(id) == r.cfg.ID || current != term || n.CurrentTerm() != term {
 		return
 	}
 	err := r.transport.Deliver(&raft.AppendEntriesRequest{

@@ -132,4 +132,6 @@ const keptSnapshots = 2
 // keptHashes is how many log indices' history hashes a member remembers.
 const keptHashes = 4096
 
-var _ = kernel.MaxEntryBytes - maxBatchBytes - kernel.MaxCommandBytes // a batch and one more command fit an entry
+// A batch and one more command fit an entry: a negative difference would not
+// compile.
+const _ = uint(kernel.MaxEntryBytes - maxBatchBytes - kernel.MaxCommandBytes)

@@ -18,10 +18,19 @@ import (
 type forwarder struct {
 	r *Replica
 
-	mu     sync.Mutex
-	addr   string
-	conn   *forwardConn
-	closed bool
+	mu      sync.Mutex
+	addr    string // of the leader that conn or dialing goes to
+	conn    *forwardConn
+	dialing *dial
+	closed  bool
+	wg      sync.WaitGroup
+}
+
+// dial is a connection in the making; all who want it wait for the same.
+type dial struct {
+	done chan struct{}
+	conn *forwardConn
+	err  error
 }
 
 // maxForwards bounds the requests under way on a connection.
@@ -32,6 +41,9 @@ func newForwarder(r *Replica) *forwarder { return &forwarder{r: r} }
 func (f *forwarder) close() {
 	f.mu.Lock()
 	f.closed = true
+	f.mu.Unlock()
+	f.wg.Wait()
+	f.mu.Lock()
 	c := f.conn
 	f.conn = nil
 	f.mu.Unlock()
@@ -65,28 +77,65 @@ func (f *forwarder) to(ctx context.Context) (*forwardConn, error) {
 	if addr == "" || memberID(id) == f.r.cfg.ID {
 		return nil, ErrNoLeader
 	}
+	conn, d, err := f.use(string(addr))
+	if d == nil {
+		return conn, err
+	}
+	select {
+	case <-d.done:
+		return d.conn, d.err
+	case <-ctx.Done():
+		return nil, fmt.Errorf("%w (%w)", ErrNoLeader, ctx.Err())
+	}
+}
+
+// use gives the connection to addr, or the dial that will become it.
+func (f *forwarder) use(addr string) (*forwardConn, *dial, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.closed {
-		return nil, ErrStopped
+		return nil, nil, ErrStopped
 	}
-	if f.conn != nil && f.addr == string(addr) && f.conn.alive() {
-		return f.conn, nil
+	if f.addr == addr && f.conn != nil && f.conn.alive() {
+		return f.conn, nil, nil
+	}
+	if f.addr == addr && f.dialing != nil {
+		return nil, f.dialing, nil
 	}
 	if f.conn != nil {
 		f.conn.fail(errLeaderChanged)
 		f.conn = nil
 	}
-	// Dialling under the lock: whoever else wants the leader waits for the
-	// same connection. The time is bounded by an election's.
-	ctx, cancel := context.WithTimeout(ctx, f.r.cfg.ElectionTimeout)
+	d := &dial{done: make(chan struct{})}
+	f.addr, f.dialing = addr, d
+	f.wg.Add(1)
+	go f.dial(addr, d)
+	return nil, d, nil
+}
+
+// dial opens a connection, in the time of an election: after that there may
+// be another leader.
+func (f *forwarder) dial(addr string, d *dial) {
+	defer f.wg.Done()
+	ctx, cancel := context.WithTimeout(context.Background(), f.r.cfg.ElectionTimeout)
 	defer cancel()
-	nc, err := transport.DialProto(ctx, f.r.cfg.Network, string(addr), transport.ProtoForward)
-	if err != nil {
-		return nil, fmt.Errorf("%w (dial leader %s: %w)", ErrNoLeader, addr, err)
+	nc, err := transport.DialProto(ctx, f.r.cfg.Network, addr, transport.ProtoForward)
+	f.mu.Lock()
+	switch {
+	case err != nil:
+		d.err = fmt.Errorf("%w (dial leader %s: %w)", ErrNoLeader, addr, err)
+	case f.dialing != d:
+		_ = nc.Close() // for a leader that is none any more
+		d.err = fmt.Errorf("%w (%w)", ErrNoLeader, errLeaderChanged)
+	default:
+		d.conn = newForwardConn(nc)
+		f.conn = d.conn
 	}
-	f.addr, f.conn = string(addr), newForwardConn(nc)
-	return f.conn, nil
+	if f.dialing == d {
+		f.dialing = nil
+	}
+	f.mu.Unlock()
+	close(d.done)
 }
 
 // propose sends a command to the leader, and returns its answer once this
@@ -109,7 +158,7 @@ func (f *forwarder) propose(ctx context.Context, command []byte) (Answer, error)
 		return Answer{}, fmt.Errorf("%w (the leader's answer cannot be read)", ErrUnknown)
 	}
 	f.r.commits.hint(a.LogIndex, a.Term)
-	if err := f.r.state.waitApplied(ctx, a.LogIndex); err != nil {
+	if err := f.r.waitApplied(ctx, a.LogIndex); err != nil {
 		// It is applied on a quorum; this member did not hear of it in time.
 		return Answer{}, fmt.Errorf("%w (%w)", ErrUnknown, err)
 	}
@@ -128,7 +177,7 @@ func (f *forwarder) readIndex(ctx context.Context) (kernel.LogIndex, error) {
 	}
 	if errors.Is(err, ErrUnknown) {
 		// A read has no outcome to be unknown: it may be asked again.
-		return 0, fmt.Errorf("%w (%w)", ErrNoLeader, err)
+		return 0, fmt.Errorf("%w (%v)", ErrNoLeader, err)
 	}
 	if err != nil {
 		return 0, err

@@ -15,10 +15,7 @@ type fsm struct {
 	r *Replica
 }
 
-var (
-	_ raft.BatchingFSM        = fsm{}
-	_ raft.ConfigurationStore = fsm{}
-)
+var _ raft.BatchingFSM = fsm{}
 
 // applied is what the leader's own future gets of an entry.
 type applied struct {
@@ -28,11 +25,14 @@ type applied struct {
 }
 
 // ApplyBatch applies committed entries under one lock and hands their events
-// on in order.
+// on in order. An entry that cannot be read ends the member: nothing is applied
+// any more, so that no snapshot can make a gap permanent.
 func (f fsm) ApplyBatch(logs []*raft.Log) []any {
 	out := make([]any, len(logs))
 	s := f.r.state
 	var events []*kernel.Event
+	var broken error
+	term := uint64(0)
 	s.mu.Lock()
 	for i, l := range logs {
 		if l.Type != raft.LogCommand {
@@ -41,11 +41,11 @@ func (f fsm) ApplyBatch(logs []*raft.Log) []any {
 		}
 		done, err := s.kernel.Apply(kernel.LogIndex(l.Index), l.Data)
 		if err != nil {
-			s.mu.Unlock()
-			f.r.fatal(fmt.Errorf("apply: entry %d of term %d cannot be read: %w", l.Index, l.Term, err))
-			return out
+			broken = fmt.Errorf("apply: entry %d of term %d cannot be read: %w", l.Index, l.Term, err)
+			s.broken = broken
+			break
 		}
-		s.term.Store(l.Term)
+		term = l.Term
 		s.hashes.put(Hashes{Index: kernel.LogIndex(l.Index), History: s.kernel.HistoryHash()})
 		out[i] = &applied{done.Results, kernel.LogIndex(l.Index), l.Term}
 		if events == nil {
@@ -54,32 +54,30 @@ func (f fsm) ApplyBatch(logs []*raft.Log) []any {
 			events = append(events, done.Events...)
 		}
 	}
-	s.changed()
+	s.changed(term)
 	deadlines := hasDeadlines(s.kernel)
 	s.mu.Unlock()
 	f.r.expires.Store(deadlines)
 	f.r.hub.publish(events)
+	if broken != nil {
+		f.r.fatal(broken)
+		<-f.r.stop
+	}
 	return out
 }
 
 // Apply applies one entry.
 func (f fsm) Apply(l *raft.Log) any { return f.ApplyBatch([]*raft.Log{l})[0] }
 
-// StoreConfiguration is told of configuration entries when raft does not send
-// them in a batch.
-func (f fsm) StoreConfiguration(index uint64, _ raft.Configuration) {
-	s := f.r.state
-	s.mu.Lock()
-	s.kernel.Skip(kernel.LogIndex(index))
-	s.changed()
-	s.mu.Unlock()
-}
-
 // Snapshot copies the state in O(1); raft persists it beside further applies.
 func (f fsm) Snapshot() (raft.FSMSnapshot, error) {
-	f.r.state.mu.Lock()
-	defer f.r.state.mu.Unlock()
-	return fsmSnapshot{f.r.state.kernel.Snapshot()}, nil
+	s := f.r.state
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.broken != nil {
+		return nil, s.broken
+	}
+	return fsmSnapshot{s.kernel.Snapshot()}, nil
 }
 
 type fsmSnapshot struct{ *kernel.Snapshot }
@@ -103,11 +101,9 @@ func (f fsm) Restore(source io.ReadCloser) error {
 	}
 	s := f.r.state
 	s.mu.Lock()
-	k.Skip(kernel.LogIndex(f.r.snapshots.opened.Load()))
 	s.kernel = k
 	// Its clock session was opened by an entry of that term.
-	s.term.Store(k.Session().Term)
-	s.changed()
+	s.changed(k.Session().Term)
 	deadlines := hasDeadlines(k)
 	s.mu.Unlock()
 	f.r.expires.Store(deadlines)

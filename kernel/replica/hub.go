@@ -87,13 +87,15 @@ func (h *hub) run() {
 		closed := h.closed
 		h.room.Broadcast()
 		h.queueMu.Unlock()
-		h.mu.Lock()
-		if h.count > 0 {
-			for _, e := range batch {
+		// The lock is taken anew for each event: who begins to watch holds up
+		// the apply loop while waiting for it.
+		for _, e := range batch {
+			h.mu.Lock()
+			if h.count > 0 {
 				h.dispatch(e)
 			}
+			h.mu.Unlock()
 		}
-		h.mu.Unlock()
 		if closed {
 			return
 		}

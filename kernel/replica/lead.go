@@ -10,7 +10,7 @@ import (
 
 // followLeadership opens a clock session each time this member begins to lead,
 // and expires keys while it does.
-func (r *Replica) followLeadership(n *raft.Raft, notify <-chan bool, gone <-chan struct{}) {
+func (r *Replica) followLeadership(n *incarnation, notify <-chan bool) {
 	defer r.leader.wg.Done()
 	tick := time.NewTicker(r.cfg.Tick)
 	defer tick.Stop()
@@ -23,13 +23,15 @@ func (r *Replica) followLeadership(n *raft.Raft, notify <-chan bool, gone <-chan
 				r.batcher.lead(nil)
 			}
 		case <-tick.C:
+			if n.State() == raft.Leader && !r.batcher.leads() {
+				// The opening failed although this member went on leading.
+				r.openSession(n)
+			}
 			if r.expires.Load() {
 				r.batcher.expire()
 			}
-		case <-gone:
+		case <-n.gone:
 			r.batcher.lead(nil)
-			return
-		case <-r.stop:
 			return
 		}
 	}
@@ -37,14 +39,14 @@ func (r *Replica) followLeadership(n *raft.Raft, notify <-chan bool, gone <-chan
 
 // reign is one leadership of this member: the clock session that it opened.
 type reign struct {
-	raft    *raft.Raft
+	raft    *incarnation
 	session kernel.Session
 	sealed  time.Time // when the opening was sealed; its monotonic reading counts
 }
 
 // openSession proposes the opening. Once raft has taken it, batches may follow
 // without waiting for its commit: they lie behind it in the log.
-func (r *Replica) openSession(n *raft.Raft) {
+func (r *Replica) openSession(n *incarnation) {
 	restore := r.state.look().Session.Restore
 	g := &reign{raft: n, session: kernel.Session{Term: n.CurrentTerm(), Restore: restore}}
 	g.sealed = time.Now()
@@ -55,14 +57,16 @@ func (r *Replica) openSession(n *raft.Raft) {
 	r.leader.wg.Add(1)
 	go func() {
 		defer r.leader.wg.Done()
-		if err := f.Error(); err != nil {
-			r.batcher.leadEnds(g)
-			return
+		err := n.await(f)
+		if err == nil {
+			// Leadership may have been lost and won again between reading the
+			// term and the append: then the session bears a wrong name.
+			done, ok := f.Response().(*applied)
+			if ok && done.term == g.session.Term {
+				return
+			}
 		}
-		// Leadership may have been lost and won again between reading the
-		// term and the append: then the session bears a wrong name.
-		if done, ok := f.Response().(*applied); ok && done.term != g.session.Term {
-			r.openSession(n)
-		}
+		// If this member leads all the same, the next tick opens another.
+		r.batcher.leadEnds(g)
 	}()
 }

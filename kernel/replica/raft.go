@@ -1,6 +1,7 @@
 package replica
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"sync"
@@ -11,26 +12,39 @@ import (
 	"holdfast/wal"
 )
 
-// bootstrap writes the first configuration if nothing lies on disk yet.
+// bootstrap writes the first configuration if nothing lies on disk yet. raft
+// makes term 1 durable before the entry: a start that was cut off between the
+// two is taken up again.
 func (r *Replica) bootstrap() error {
 	if len(r.cfg.Voters) == 0 {
-		return nil
-	}
-	exists, err := raft.HasExistingState(r.log, r.stable, r.snapshots)
-	if err != nil {
-		return fmt.Errorf("bootstrap: look for existing state: %w", err)
-	}
-	if exists {
 		return nil
 	}
 	var first raft.Configuration
 	for _, p := range r.cfg.Voters {
 		first.Servers = append(first.Servers, raft.Server{ID: serverID(p.ID), Address: raft.ServerAddress(p.Addr)})
 	}
-	if err := raft.BootstrapCluster(r.raftConfig(nil), r.log, r.stable, r.snapshots, r.transport.Raft(), first); err != nil {
+	exists, err := raft.HasExistingState(r.log, r.stable, r.snapshots)
+	if err != nil {
+		return fmt.Errorf("bootstrap: look for existing state: %w", err)
+	}
+	if !exists {
+		err = raft.BootstrapCluster(r.raftConfig(nil), r.log, r.stable, r.snapshots, r.transport.Raft(), first)
+	} else if r.bootstrapCutOff() {
+		err = r.log.StoreLog(&raft.Log{Index: 1, Term: 1, Type: raft.LogConfiguration, Data: raft.EncodeConfiguration(first)})
+	}
+	if err != nil {
 		return fmt.Errorf("bootstrap: %w", err)
 	}
 	return nil
+}
+
+// bootstrapCutOff tells whether term 1 is all that lies on disk: no entry, no
+// snapshot, no vote given.
+func (r *Replica) bootstrapCutOff() bool {
+	end, err := r.log.LastIndex()
+	term, termErr := r.stable.GetUint64([]byte("CurrentTerm"))
+	_, voteErr := r.stable.GetUint64([]byte("LastVoteTerm"))
+	return err == nil && termErr == nil && voteErr != nil && end == 0 && term == 1 && r.lastSnapshot() == 0
 }
 
 func (r *Replica) raftConfig(notify chan bool) *raft.Config {
@@ -54,15 +68,62 @@ func (r *Replica) raftConfig(notify chan bool) *raft.Config {
 	return c
 }
 
-// startRaft builds a raft on the stores and follows its leadership.
+// incarnation is one raft on the stores.
+type incarnation struct {
+	*raft.Raft
+	gone chan struct{} // closed when it is to be stopped
+	dead chan struct{} // closed when it has stopped
+}
+
+// halt stops the raft. Futures that it has lost are given up by await then.
+func (n *incarnation) halt() error {
+	close(n.gone)
+	err := n.Shutdown().Error()
+	close(n.dead)
+	return err
+}
+
+// halted tells whether it was stopped, for a rebuild that then did not come.
+func (n *incarnation) halted() bool {
+	select {
+	case <-n.gone:
+		return true
+	default:
+		return false
+	}
+}
+
+// await waits for a future of this raft. raft forgets futures when it stops
+// between committing an entry and applying it: those end with ErrRaftShutdown,
+// and what they stood for is unknown.
+func (n *incarnation) await(f raft.Future) error {
+	done := make(chan error, 1)
+	go func() { done <- f.Error() }() // stays behind only with a future that raft lost
+	select {
+	case err := <-done:
+		return err
+	case <-n.dead:
+	}
+	select {
+	case err := <-done:
+		return err
+	default:
+		return raft.ErrRaftShutdown
+	}
+}
+
+// startRaft builds a raft on the stores and follows its leadership. What this
+// member served before lies in the log up to its end, or in the newest
+// snapshot: only beyond that, or in a later term, has it caught up.
 func (r *Replica) startRaft() error {
 	// raft's main loop waits until a change of leadership is taken; leadership
 	// has one goroutine that does nothing else.
 	notify := make(chan bool, 8)
-	n, err := raft.NewRaft(r.raftConfig(notify), fsm{r}, logStore{r.log, r.logEmptied}, r.stable, r.snapshots, r.transport.Raft())
+	rf, err := raft.NewRaft(r.raftConfig(notify), fsm{r}, logStore{r.log, r.logEmptied}, r.stable, r.snapshots, r.transport.Raft())
 	if err != nil {
 		return fmt.Errorf("start raft: %w", err)
 	}
+	n := &incarnation{Raft: rf, gone: make(chan struct{}), dead: make(chan struct{})}
 	seen := make(chan raft.Observation, 16)
 	n.RegisterObserver(raft.NewObserver(seen, false, func(o *raft.Observation) bool {
 		_, ok := o.Data.(raft.LeaderObservation)
@@ -71,14 +132,12 @@ func (r *Replica) startRaft() error {
 	r.raftMu.Lock()
 	r.raft = n
 	r.raftMu.Unlock()
-	if err := r.hurryAlone(n); err != nil {
-		return fmt.Errorf("start raft: %w", err)
-	}
-	gone := make(chan struct{})
-	r.leader.gone = gone
 	r.leader.wg.Add(2)
-	go r.followLeadership(n, notify, gone)
-	go r.followLeader(seen, gone)
+	go r.followLeadership(n, notify)
+	go r.followLeader(seen, n.gone)
+	if err := r.hurryAlone(rf); err != nil {
+		return errors.Join(fmt.Errorf("start raft: %w", err), n.halt())
+	}
 	return nil
 }
 
@@ -119,7 +178,7 @@ func (r *Replica) logEmptied() {
 }
 
 func (r *Replica) rebuildWhenAsked() {
-	defer r.wg.Done()
+	defer close(r.rebuilt)
 	for {
 		select {
 		case <-r.rebuilds:
@@ -136,29 +195,28 @@ func (r *Replica) rebuildWhenAsked() {
 // rebuildIfStuck puts a new raft on the same stores if the old one is stuck.
 func (r *Replica) rebuildIfStuck() error {
 	n := r.node()
-	if n == nil || !r.stuck(n) {
+	// raft's main loop takes this when what emptied the log is over and
+	// answered; the verdict itself does not count.
+	_ = n.await(n.VerifyLeader())
+	if !r.stuck(n.Raft) {
 		return nil
 	}
 	r.logf("rebuild: raft believes in log index %d, which an install removed", n.LastIndex())
 	// The new raft restores the snapshot once more; until it has caught up
 	// again, local reads would go back.
-	r.floor.Store(r.state.applied.Load())
+	r.served.Store(&served{r.state.term.Load(), r.state.applied.Load()})
 	r.serving.Store(false)
-	// raft's main loop takes this when the install is over and answered; the
-	// verdict itself does not count.
-	_ = n.VerifyLeader().Error()
 	r.transport.Retire()
-	if err := n.Shutdown().Error(); err != nil {
+	if err := n.halt(); err != nil {
 		return fmt.Errorf("stop the old raft: %w", err)
 	}
-	close(r.leader.gone)
 	r.leader.wg.Wait()
 	select {
 	case <-r.stop:
 		return nil
 	default:
 	}
-	if err := wal.Reconcile(r.log, r.snapshots.Snapshots); err != nil {
+	if err := wal.Reconcile(r.log, r.snapshots); err != nil {
 		return fmt.Errorf("reconcile log and snapshots: %w", err)
 	}
 	return r.startRaft()
@@ -178,7 +236,6 @@ type leadership struct {
 	mu      sync.Mutex
 	changed chan struct{} // closed and replaced at every change
 	since   time.Time     // when the present leader was first seen
-	gone    chan struct{} // closed when the present raft is being replaced
 	wg      sync.WaitGroup
 }
 
@@ -186,9 +243,6 @@ type leadership struct {
 func (l *leadership) watch() <-chan struct{} {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.changed == nil {
-		l.changed = make(chan struct{})
-	}
 	return l.changed
 }
 
@@ -198,10 +252,8 @@ func (l *leadership) note(known bool) {
 	if l.since = (time.Time{}); known {
 		l.since = time.Now()
 	}
-	if l.changed != nil {
-		close(l.changed)
-		l.changed = nil
-	}
+	close(l.changed)
+	l.changed = make(chan struct{})
 }
 
 func (r *Replica) followLeader(seen <-chan raft.Observation, gone <-chan struct{}) {

@@ -25,7 +25,7 @@ func (r *Replica) ready() error {
 		return nil
 	}
 	n := r.node()
-	if _, id := n.LeaderWithID(); id == "" || r.state.applied.Load() < r.floor.Load() {
+	if _, id := n.LeaderWithID(); id == "" || !r.caughtUp() {
 		return ErrNotReady
 	}
 	// The cluster version is the last thing that setting a cluster up brings.
@@ -34,6 +34,15 @@ func (r *Replica) ready() error {
 	}
 	r.serving.Store(true)
 	return nil
+}
+
+// caughtUp tells whether this member has applied all that it may have served
+// before it started. A later leader's term has all that was committed before;
+// in the same term what counts is how far the log went. To have applied some
+// entry of the leader's term is not enough: a replay begins with old ones.
+func (r *Replica) caughtUp() bool {
+	term, applied, end := r.state.term.Load(), r.state.applied.Load(), r.served.Load()
+	return term > end.term || term == end.term && applied >= end.index
 }
 
 // Local gives what this member has applied, without asking anybody. It never
@@ -64,7 +73,7 @@ func (r *Replica) Linearizable(ctx context.Context) (*View, error) {
 		changed := r.leader.watch()
 		index, err := r.readIndex(ctx)
 		if err == nil {
-			err = r.state.waitApplied(ctx, index)
+			err = r.waitApplied(ctx, index)
 		}
 		switch {
 		case err == nil:

@@ -28,11 +28,11 @@ type Replica struct {
 	hub       *hub
 	log       *wal.Log
 	stable    *wal.Stable
-	snapshots *snapshotStore
+	snapshots *wal.Snapshots
 	transport *raftrpc.Transport
 
 	raftMu sync.RWMutex // guards raft: a rebuild puts another in its place
-	raft   *raft.Raft
+	raft   *incarnation
 
 	batcher  *batcher
 	reads    *readRounds
@@ -42,8 +42,9 @@ type Replica struct {
 	commits  commitHints
 	expires  atomic.Bool // some node has a time to live
 	serving  atomic.Bool // local reads may be served, see ready
-	floor    atomic.Uint64
+	served   atomic.Pointer[served]
 	rebuilds chan struct{}
+	rebuilt  chan struct{} // closed when no rebuild will come any more
 
 	started   time.Time
 	stop      chan struct{}
@@ -61,8 +62,10 @@ func Open(cfg Config) (*Replica, error) {
 	}
 	r := &Replica{
 		cfg: cfg, state: newState(), hub: newHub(), started: time.Now(),
-		stop: make(chan struct{}), rebuilds: make(chan struct{}, 1),
+		stop: make(chan struct{}), rebuilds: make(chan struct{}, 1), rebuilt: make(chan struct{}),
 	}
+	r.leader.changed = make(chan struct{})
+	r.commits.wake = make(chan struct{}, 1)
 	r.logger = hclog.New(&hclog.LoggerOptions{Name: "raft", Level: hclog.Warn, Output: cfg.Log, DisableTime: true})
 	if err := r.openStores(); err != nil {
 		r.hub.close()
@@ -87,31 +90,57 @@ func (r *Replica) openStores() (err error) {
 	if r.stable, err = wal.OpenStable(filepath.Join(dir, "stable")); err != nil {
 		return errors.Join(fmt.Errorf("open term and vote: %w", err), r.log.Close())
 	}
-	snaps, err := wal.OpenSnapshots(filepath.Join(dir, "snapshots"), keptSnapshots)
-	if err == nil {
-		snaps.LogTo(logf)
-		err = wal.Reconcile(r.log, snaps)
-	}
-	if err == nil {
-		err = r.checkStable()
-	}
-	if err != nil {
+	if r.snapshots, err = wal.OpenSnapshots(filepath.Join(dir, "snapshots"), keptSnapshots); err != nil {
 		return errors.Join(fmt.Errorf("open snapshots: %w", err), r.log.Close())
 	}
-	r.snapshots = &snapshotStore{Snapshots: snaps}
+	r.snapshots.LogTo(logf)
+	if err = wal.Reconcile(r.log, r.snapshots); err == nil {
+		err = r.whatWasServed()
+	}
+	if err != nil {
+		return errors.Join(fmt.Errorf("check log, snapshots and vote: %w", err), r.log.Close())
+	}
 	return nil
 }
 
-// checkStable refuses a log whose term and vote are gone: a member that has
-// forgotten its vote could give it twice.
-func (r *Replica) checkStable() error {
+// served is the end of what this member may have served before: a raft term
+// and log index.
+type served struct{ term, index uint64 }
+
+// whatWasServed finds the end of the log, or of the newest snapshot, and
+// refuses if term and vote are gone beside them: a member that has forgotten
+// its vote could give it twice.
+func (r *Replica) whatWasServed() error {
+	var end served
 	last, err := r.log.LastIndex()
-	if err != nil || last == 0 {
+	if err != nil {
 		return err
 	}
+	if last > 0 {
+		var l raft.Log
+		if err := r.log.GetLog(last, &l); err != nil {
+			return fmt.Errorf("read the last entry: %w", err)
+		}
+		end = served{l.Term, last}
+	}
+	list, err := r.snapshots.List()
+	if err != nil {
+		return fmt.Errorf("list snapshots: %w", err)
+	}
+	if len(list) > 0 && list[0].Index > last {
+		end = served{list[0].Term, list[0].Index}
+	}
+	r.served.Store(&end)
+	if end.index > 0 {
+		return r.checkStable(end.index)
+	}
+	return nil
+}
+
+func (r *Replica) checkStable(end uint64) error {
 	if _, err := r.stable.GetUint64([]byte("CurrentTerm")); err != nil {
-		return fmt.Errorf("%s: term and vote are missing beside a log of %d entries: %w; restore the directory from a copy, or remove raft/ and add the member anew",
-			filepath.Join(r.cfg.Dir, "stable"), last, err)
+		return fmt.Errorf("%s: term and vote are missing beside a log that reaches entry %d: %w; restore the directory from a copy, or remove raft/ and add the member anew",
+			filepath.Join(r.cfg.Dir, "stable"), end, err)
 	}
 	return nil
 }
@@ -152,7 +181,7 @@ func (r *Replica) start() error {
 		return errors.Join(err, t.Close())
 	}
 	r.peers = serveForwards(r, r.cfg.Mux.Listener(transport.ProtoForward))
-	r.wg.Add(5)
+	r.wg.Add(4)
 	go r.batcher.run()
 	go r.reads.run()
 	go r.keepLogShort()
@@ -171,9 +200,12 @@ func (r *Replica) Close() error {
 		close(r.stop)
 		r.hub.endAll(true)
 		r.batcher.close()
+		<-r.rebuilt
 		r.transport.Retire() // lets go of requests that raft is still to take
-		if err := r.node().Shutdown().Error(); err != nil {
-			r.logf("stop raft: %v", err)
+		if n := r.node(); !n.halted() {
+			if err := n.halt(); err != nil {
+				r.logf("stop raft: %v", err)
+			}
 		}
 		r.forward.close()
 		r.peers.close()
@@ -201,7 +233,7 @@ func (r *Replica) logf(format string, args ...any) {
 }
 
 // node is the present raft.
-func (r *Replica) node() *raft.Raft {
+func (r *Replica) node() *incarnation {
 	r.raftMu.RLock()
 	defer r.raftMu.RUnlock()
 	return r.raft

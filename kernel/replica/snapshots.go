@@ -2,30 +2,10 @@ package replica
 
 import (
 	"errors"
-	"io"
-	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/raft"
-
-	"holdfast/wal"
 )
-
-// snapshotStore notes which snapshot was opened last: what raft restores the
-// kernel from does not say up to which log index it reaches, and entries that
-// never reach a state machine may lie behind its last command.
-type snapshotStore struct {
-	*wal.Snapshots
-	opened atomic.Uint64 // log index
-}
-
-func (s *snapshotStore) Open(id string) (*raft.SnapshotMeta, io.ReadCloser, error) {
-	meta, r, err := s.Snapshots.Open(id)
-	if err == nil {
-		s.opened.Store(meta.Index)
-	}
-	return meta, r, err
-}
 
 // keepLogShort takes a snapshot when the log behind the last one has grown
 // past a number of bytes or entries. raft's own thresholds count entries only,
@@ -53,16 +33,15 @@ func (r *Replica) snapshotIfDue() {
 	if r.log.BytesSince(last) < r.cfg.SnapshotBytes && end-last < r.cfg.SnapshotEntries {
 		return
 	}
-	r.raftMu.RLock()
-	defer r.raftMu.RUnlock()
+	n := r.node()
 	keep := end - min(end, r.log.OldestWithin(r.cfg.TrailingBytes)-1)
-	rc := r.raft.ReloadableConfig()
+	rc := n.ReloadableConfig()
 	rc.TrailingLogs = keep
-	if err := r.raft.ReloadConfig(rc); err != nil {
+	if err := n.ReloadConfig(rc); err != nil {
 		r.logf("snapshot: trailing logs %d: %v", keep, err)
 		return
 	}
-	if err := r.raft.Snapshot().Error(); err != nil && !errors.Is(err, raft.ErrNothingNewToSnapshot) && !errors.Is(err, raft.ErrRaftShutdown) {
+	if err := n.Snapshot().Error(); err != nil && !errors.Is(err, raft.ErrNothingNewToSnapshot) && !errors.Is(err, raft.ErrRaftShutdown) {
 		r.logf("snapshot: not taken, the next check tries again: %v", err)
 	}
 }

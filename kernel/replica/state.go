@@ -15,6 +15,7 @@ type state struct {
 	kernel *kernel.State
 	view   atomic.Pointer[kernel.View] // of the present state; nil until somebody asks
 	hashes hashRing
+	broken error // an entry that could not be read; nothing is applied after it
 
 	// Readable without the lock: the kernel's log index, and the raft term of
 	// the last entry that it applied.
@@ -62,12 +63,17 @@ func (s *state) shown(tick time.Duration) *kernel.View {
 	return &later
 }
 
-// changed ends a critical section that applied something.
-func (s *state) changed() {
+// changed ends a critical section that applied something; term is the raft
+// term of the last entry, 0 if there was none. The term is published last: who
+// sees it must not find a view from before.
+func (s *state) changed(term uint64) {
 	index := s.kernel.Applied()
 	s.changedAt.Store(int64(time.Since(s.began)))
 	s.view.Store(nil)
 	s.applied.Store(uint64(index))
+	if term != 0 {
+		s.term.Store(term)
+	}
 	s.waiters.wake(index)
 }
 
