@@ -51,7 +51,7 @@ type agentOptions struct {
 	HeartbeatInterval       time.Duration
 	ElectionTimeout         time.Duration
 	SnapshotCount           uint64 // log entries
-	HistoryEvents           int    // events; seeds a new cluster's setting
+	HistoryEvents           int    // events; seeds a new cluster's setting; 0: not given
 }
 
 // initialMember is one entry of --initial-cluster.
@@ -171,7 +171,12 @@ func (p *optionParser) checkTimes(heartbeat, election time.Duration) {
 	}
 }
 
+// historyEvents is 0 if the flag was not given: then a cluster has what it was
+// made with.
 func (p *optionParser) historyEvents() int {
+	if !p.cmd.IsSet("history-events") {
+		return 0
+	}
 	events := p.cmd.Uint64("history-events")
 	if events < kernel.MinHistoryEvents || events > kernel.MaxHistoryEvents {
 		p.refuse("history-events", fmt.Sprintf("outside %d..%d", kernel.MinHistoryEvents, kernel.MaxHistoryEvents), "choose a number within")

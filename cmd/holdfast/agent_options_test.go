@@ -36,7 +36,7 @@ func TestAgentDefaults(t *testing.T) {
 		ListenOpsURLs:       []string{"http://127.0.0.1:4200"},
 		InitialClusterState: "new", InitialClusterToken: "holdfast-cluster",
 		HeartbeatInterval: 100 * time.Millisecond, ElectionTimeout: 500 * time.Millisecond,
-		SnapshotCount: 100_000, HistoryEvents: 1000,
+		SnapshotCount: 100_000,
 	}, optionsOf(t))
 }
 

@@ -25,6 +25,9 @@ var (
 	ErrDamaged = errors.New("damaged")
 	// ErrBootstrapped says that a member without a log is known to its peers.
 	ErrBootstrapped = errors.New("member ID has already been bootstrapped")
+	// ErrUnsure says that a peer may know a member without a log, but cannot
+	// say so before its cluster has a leader.
+	ErrUnsure = errors.New("peers cannot tell yet")
 	// ErrNotMember says that no peer knows of this member.
 	ErrNotMember = errors.New("not a member of the cluster")
 )
@@ -58,6 +61,9 @@ type Config struct {
 	HistoryEvents int
 	// Replica tunes the replica: only its timing and size fields are used.
 	Replica replica.Config
+	// AskFor bounds how long a new static member asks peers that cannot tell
+	// yet whether it is new; default: DefaultAskFor.
+	AskFor time.Duration
 	// Fatal and Log are as in replica.Config.
 	Fatal func(error)
 	Log   io.Writer
@@ -66,6 +72,9 @@ type Config struct {
 // apiVersion is the version of etcd's API that all members of a cluster of this
 // build can speak.
 const apiVersion = "3.4.0"
+
+// DefaultAskFor is the default of Config.AskFor.
+const DefaultAskFor = 10 * time.Second
 
 // askTimeout bounds the question to one peer whether it knows this member.
 const askTimeout = 2 * time.Second

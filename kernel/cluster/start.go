@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"holdfast/kernel"
 	"holdfast/kernel/replica"
@@ -30,6 +31,9 @@ type Member struct {
 // Errors wrap the sentinels of this package and of package wal and say what
 // to do.
 func Start(ctx context.Context, cfg Config) (*Member, error) {
+	if cfg.AskFor <= 0 {
+		cfg.AskFor = DefaultAskFor
+	}
 	if len(cfg.Initial) == 0 {
 		cfg.Initial = []Initial{{cfg.Name, cfg.PeerURL}}
 	}
@@ -137,15 +141,7 @@ func (m *Member) initial(ctx context.Context) (id identity, err error) {
 		return id, fmt.Errorf("start: --initial-cluster: %s, this member's peer URL, is not listed; list every member", m.cfg.PeerURL)
 	}
 	id.Cluster = clusterID(ids)
-	for _, p := range id.Voters {
-		if p.ID == id.Member {
-			continue
-		}
-		if known, ok := ask(ctx, m.cfg.Network, p.Addr, id.Member); ok && len(known.ClientURLs) > 0 {
-			return id, m.bootstrapped(id.Member, p.Addr)
-		}
-	}
-	return id, nil
+	return id, m.mayBeNew(ctx, id.Member, id.Voters)
 }
 
 // bootstrapped refuses a member that has no log, although the one at addr
@@ -155,21 +151,47 @@ func (m *Member) bootstrapped(id uint64, addr string) error {
 		m.cfg.DataDir, id, addr, ErrBootstrapped, id)
 }
 
-// ask asks one peer whether it knows a member. A peer that cannot be reached
-// knows nothing: at the first start of a cluster that is the rule.
-func ask(ctx context.Context, nw transport.Network, addr string, id uint64) (kernel.Member, bool) {
-	ctx, cancel := context.WithTimeout(ctx, askTimeout)
-	defer cancel()
-	_, members, err := replica.Ask(ctx, nw, addr)
-	if err != nil {
-		return kernel.Member{}, false
-	}
-	for _, k := range members {
-		if k.ID == id {
-			return k, true
+// mayBeNew asks the peers whether this member has run before. A peer that is
+// up to date decides. One that holds a log which it cannot read before there is
+// a leader is asked again, and if that lasts the start is refused: it may know.
+// Where nobody answers, the member is new: at a cluster's first start that is
+// the rule.
+func (m *Member) mayBeNew(ctx context.Context, id uint64, peers []replica.Peer) error {
+	deadline := time.Now().Add(m.cfg.AskFor)
+	for {
+		unsure := ""
+		for _, p := range peers {
+			if p.ID == id {
+				continue
+			}
+			asking, cancel := context.WithTimeout(ctx, askTimeout)
+			t, err := replica.Ask(asking, m.cfg.Network, p.Addr)
+			cancel()
+			if err != nil {
+				continue
+			}
+			i := slices.IndexFunc(t.Members, func(k kernel.Member) bool { return k.ID == id })
+			switch {
+			case i >= 0 && len(t.Members[i].ClientURLs) > 0:
+				return m.bootstrapped(id, p.Addr)
+			case t.Standing == replica.Current:
+				return nil
+			case t.Standing == replica.Behind:
+				unsure = p.Addr
+			}
+		}
+		if unsure == "" {
+			return nil
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("start: %s: member %016x has no log here, and %s cannot tell whether it had one: %w; start the other members first, then this one",
+				m.cfg.DataDir, id, unsure, ErrUnsure)
+		}
+		pause(ctx, publishAgain)
+		if err := ctx.Err(); err != nil {
+			return fmt.Errorf("start: ask the peers: %w", err)
 		}
 	}
-	return kernel.Member{}, false
 }
 
 // findOneself asks the other members under which id they expect this one.
@@ -184,20 +206,20 @@ func (m *Member) findOneself(ctx context.Context) (identity, error) {
 			continue
 		}
 		asking, cancel := context.WithTimeout(ctx, askTimeout)
-		cluster, members, err := replica.Ask(asking, m.cfg.Network, addr)
+		t, err := replica.Ask(asking, m.cfg.Network, addr)
 		cancel()
 		if err != nil {
 			heard = append(heard, err.Error())
 			continue
 		}
-		for _, k := range members {
+		for _, k := range t.Members {
 			if !slices.Contains(k.PeerURLs, m.cfg.PeerURL) {
 				continue
 			}
 			if len(k.ClientURLs) > 0 {
 				return identity{}, m.bootstrapped(k.ID, addr)
 			}
-			return identity{Member: k.ID, Cluster: cluster}, nil
+			return identity{Member: k.ID, Cluster: t.ClusterID}, nil
 		}
 		heard = append(heard, fmt.Sprintf("%s does not know %s", addr, m.cfg.PeerURL))
 	}

@@ -3,14 +3,11 @@ package replica
 import (
 	"bufio"
 	"context"
-	"encoding/binary"
 	"errors"
-	"fmt"
 	"net"
 	"sync"
 
 	"holdfast/kernel"
-	"holdfast/transport"
 )
 
 // forwardServer answers the requests that other members forward.
@@ -88,7 +85,7 @@ func (s *forwardServer) serve(nc net.Conn) {
 			s.wg.Add(1)
 			go s.readIndex(w, f.id)
 		case frameMembers:
-			w.write(frame{frameTable, f.id, s.r.memberTable()})
+			w.write(frame{frameTable, f.id, s.r.table().append(nil)})
 		default:
 			s.r.logf("forward: a member sent a request of kind %d; closing: is it a newer version?", f.kind)
 			return
@@ -136,39 +133,4 @@ func (s *forwardServer) readIndex(w *frameWriter, id uint64) {
 		return
 	}
 	w.write(frame{frameIndex, id, appendIndex(nil, index, s.r.state.term.Load())})
-}
-
-// memberTable is the cluster id and the members this member has applied, for
-// a newcomer that wants to know whether it is one.
-func (r *Replica) memberTable() []byte {
-	b := binary.BigEndian.AppendUint64(nil, r.cfg.ClusterID)
-	for _, m := range r.state.look().Members {
-		b = kernel.AppendMember(b, &m)
-	}
-	return b
-}
-
-// Ask asks the member whose peer port is at addr for its cluster's id and for
-// the members that it knows of.
-func Ask(ctx context.Context, nw transport.Network, addr string) (clusterID uint64, members []kernel.Member, err error) {
-	nc, err := transport.DialProto(ctx, nw, addr, transport.ProtoForward)
-	if err != nil {
-		return 0, nil, fmt.Errorf("ask %s: %w", addr, err)
-	}
-	c := newForwardConn(nc)
-	defer func() {
-		c.fail(ErrStopped)
-		<-c.gone
-	}()
-	got, err := c.ask(ctx, frameMembers, nil)
-	if err != nil {
-		return 0, nil, fmt.Errorf("ask %s: %w", addr, err)
-	}
-	if got.kind != frameTable || len(got.body) < 8 {
-		return 0, nil, fmt.Errorf("ask %s: answer of kind %d: %w", addr, got.kind, errFrame)
-	}
-	if members, err = kernel.DecodeMembers(got.body[8:]); err != nil {
-		return 0, nil, fmt.Errorf("ask %s: %w", addr, err)
-	}
-	return binary.BigEndian.Uint64(got.body), members, nil
 }

@@ -23,6 +23,17 @@ func TestAnswersCrossTheWire(t *testing.T) {
 	}
 }
 
+func TestTablesCrossTheWire(t *testing.T) {
+	want := Table{ClusterID: 7, Standing: Behind, Members: []kernel.Member{{ID: 1, UID: 1, Name: "a", PeerURLs: []string{"http://a:2380"}}}}
+	got, err := decodeTable(want.append(nil))
+	require.NoError(t, err)
+	require.Equal(t, want, got)
+	for _, b := range [][]byte{nil, {1, 2, 3}, append(make([]byte, 8), 'x'), append(want.append(nil), 0)} {
+		_, err := decodeTable(b)
+		require.ErrorIs(t, err, errFrame)
+	}
+}
+
 func TestHostileFrames(t *testing.T) {
 	for name, b := range map[string][]byte{
 		"a length that promises 4 GiB": {0xff, 0xff, 0xff, 0xff, 1, 0, 0, 0, 0, 0, 0, 0, 0},
@@ -45,6 +56,11 @@ func FuzzPeerFrames(f *testing.F) {
 			return
 		}
 		require.Equal(t, b[:len(got.body)+frameHeadBytes], appendFrame(nil, got))
+		if table, err := decodeTable(got.body); err == nil {
+			again, err := decodeTable(table.append(nil))
+			require.NoError(t, err)
+			require.Equal(t, table, again)
+		}
 		if a, err := decodeAnswer(got.body); err == nil {
 			again, err := decodeAnswer(appendAnswer(nil, a))
 			require.NoError(t, err)

@@ -80,7 +80,7 @@ func Open(cfg Config) (*Replica, error) {
 }
 
 func (r *Replica) openStores() (err error) {
-	logf := func(format string, args ...any) { r.logf("wal: "+format, args...) }
+	logf := func(format string, args ...any) { r.logf(format, args...) }
 	dir := r.cfg.Dir
 	if r.log, err = wal.Open(filepath.Join(dir, "log"), wal.Options{
 		SegmentBytes: r.cfg.SegmentBytes, Fatal: r.fatal, Logf: logf,
@@ -139,7 +139,7 @@ func (r *Replica) whatWasServed() error {
 
 func (r *Replica) checkStable(end uint64) error {
 	if _, err := r.stable.GetUint64([]byte("CurrentTerm")); err != nil {
-		return fmt.Errorf("%s: term and vote are missing beside a log that reaches entry %d: %w; restore the directory from a copy, or remove raft/ and add the member anew",
+		return fmt.Errorf("%s: term and vote are missing beside a log that reaches entry %d: %w; remove raft/ and add the member anew; an old copy of the directory must not come back",
 			filepath.Join(r.cfg.Dir, "stable"), end, err)
 	}
 	return nil
