@@ -17,6 +17,9 @@ var (
 	ErrNotReady = errors.New("member has not caught up since it started")
 	// ErrTooManyWatchers says that the limit on parked watchers is reached.
 	ErrTooManyWatchers = errors.New("too many watchers")
+	// ErrUnreadable says that the leader cannot read the command, as an older
+	// version of it may not. Nothing was proposed.
+	ErrUnreadable = errors.New("the leader cannot read the command: nothing was done; upgrade all members to one version")
 	// ErrTimeout says that a read could not be confirmed in time.
 	ErrTimeout = errors.New("request timed out")
 )

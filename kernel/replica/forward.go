@@ -200,6 +200,8 @@ func (f frame) refusal() error {
 		return fmt.Errorf("%w (%.200s)", ErrUnknown, f.body)
 	case frameBusy:
 		return fmt.Errorf("%w (%.200s)", ErrBusy, f.body)
+	case frameUnreadable:
+		return fmt.Errorf("%w (%.200s)", ErrUnreadable, f.body)
 	}
 	return nil
 }

@@ -97,7 +97,7 @@ func (s *forwardServer) propose(w *frameWriter, f frame) {
 	// A command is checked before it is proposed: in the log it would stop
 	// every member that cannot read it.
 	if _, err := kernel.DecodeCommand(f.body); err != nil {
-		w.write(frame{frameBusy, f.id, []byte(err.Error())})
+		w.write(frame{frameUnreadable, f.id, []byte(err.Error())})
 		return
 	}
 	finish := func(a Answer, err error) {

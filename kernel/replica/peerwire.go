@@ -19,15 +19,16 @@ const (
 )
 
 const (
-	framePropose   = 1 // body: a command
-	frameReadIndex = 2 // no body
-	frameMembers   = 3 // no body
-	frameAnswer    = 16
-	frameRefused   = 17 // body: why; nothing was done
-	frameUnknown   = 18 // body: why; the outcome is unknown
-	frameBusy      = 19 // body: why; nothing was done, and another try now is no use
-	frameIndex     = 20
-	frameTable     = 21
+	framePropose    = 1 // body: a command
+	frameReadIndex  = 2 // no body
+	frameMembers    = 3 // no body
+	frameAnswer     = 16
+	frameRefused    = 17 // body: why; nothing was done
+	frameUnknown    = 18 // body: why; the outcome is unknown
+	frameBusy       = 19 // body: why; nothing was done, and another try now is no use
+	frameIndex      = 20
+	frameTable      = 21
+	frameUnreadable = 22 // body: why; nothing was done
 )
 
 var errFrame = errors.New("bad frame")

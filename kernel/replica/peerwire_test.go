@@ -2,6 +2,7 @@ package replica
 
 import (
 	"bytes"
+	"context"
 	"io"
 	"testing"
 
@@ -72,4 +73,15 @@ func FuzzPeerFrames(f *testing.F) {
 			require.Equal(t, []uint64{uint64(index), term}, []uint64{uint64(i), tm})
 		}
 	})
+}
+
+// A command that cannot be read never reaches the log, where it would stop
+// every member.
+func TestUnreadableCommandIsNotProposed(t *testing.T) {
+	c := newCluster(t, 3, nil)
+	lead := c.leader()
+	before := c.live[lead].node().LastIndex()
+	_, err := c.live[(lead+1)%3].Propose(context.Background(), []byte{99, 0, 0, 0})
+	require.ErrorIs(t, err, ErrUnreadable)
+	require.Equal(t, before, c.live[lead].node().LastIndex())
 }

@@ -3,6 +3,7 @@ package replica
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -170,4 +171,32 @@ func TestExpiry(t *testing.T) {
 		})
 		require.GreaterOrEqual(t, time.Since(called), time.Second)
 	}
+}
+
+// The log is kept short by bytes: few large entries bring a snapshot and cut
+// the log, many small ones below the bound do not.
+func TestSnapshotsByBytes(t *testing.T) {
+	c := newCluster(t, 1, func(cfg *Config) {
+		cfg.SnapshotBytes, cfg.TrailingBytes = 256<<10, 64<<10
+		cfg.SnapshotCheck, cfg.SegmentBytes = 5*time.Millisecond, 16<<10
+	})
+	r := c.live[0]
+	for i := range 200 {
+		c.put(r, "/small", fmt.Sprint(i))
+	}
+	r.snapshotIfDue()
+	require.Zero(t, r.lastSnapshot(), "200 small entries are below 256 KiB")
+	large := strings.Repeat("x", 32<<10)
+	c.eventually("a snapshot, and the log cut", func() bool {
+		c.put(r, "/large", large)
+		first, err := r.log.FirstIndex()
+		require.NoError(t, err)
+		return r.lastSnapshot() > 0 && first > 1
+	})
+	c.stop(0)
+	c.start(0)
+	c.eventually("back", func() bool {
+		v, err := c.live[0].Local()
+		return err == nil && value(v, "/small") == "199" && value(v, "/large") == large
+	})
 }
