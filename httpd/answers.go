@@ -63,7 +63,10 @@ func refuse(c kernel.Code, cause string) *kernel.Error {
 	return &kernel.Error{Code: c, Cause: cause}
 }
 
-// refusalOf turns an error of the replica into a refusal in etcd's form.
+// refusalOf turns an error of the replica into a refusal in etcd's form. An
+// unknown outcome may wrap what took the answer away, such as ErrStopped; it
+// goes first, since that one alone would say that nothing was done. No read
+// ends with ErrUnknown.
 func refusalOf(err error) *kernel.Error {
 	var refused *kernel.Error
 	if errors.As(err, &refused) {

@@ -197,6 +197,9 @@ func TestRefusals(t *testing.T) {
 		{&kernel.Error{Code: 401}, 400, `{"errorCode":401,"message":"The event in requested index is outdated and cleared","index":0}`},
 		{wrapped, 500, `{"errorCode":300,"message":"Raft Internal Error","cause":"request timed out, outcome unknown","index":0}`},
 		{fmt.Errorf("x: %w", replica.ErrNoLeader), 500, `{"errorCode":300,"message":"Raft Internal Error","cause":"no leader: nothing was done","index":0}`},
+		// A write that a quorum holds, and whose member stopped before it had
+		// applied it too: "nothing was done" would be a lie.
+		{fmt.Errorf("%w (%w)", replica.ErrUnknown, replica.ErrStopped), 500, `{"errorCode":300,"message":"Raft Internal Error","cause":"request timed out, outcome unknown","index":0}`},
 		{errors.New("odd"), 500, `{"errorCode":300,"message":"Raft Internal Error","cause":"odd","index":0}`},
 	} {
 		refused := refusalOf(c.err)

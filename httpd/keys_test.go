@@ -205,6 +205,11 @@ func TestFraming(t *testing.T) {
 		resp, body = old.answer("GET")
 		require.Empty(t, resp.TransferEncoding)
 		require.Contains(t, body, `"value":"`+value+`"`)
+		old = f.dial()
+		old.send("HEAD /v2/keys/big HTTP/1.0\r\n\r\n")
+		resp, _ = old.answer("HEAD")
+		require.Equal(t, 200, resp.StatusCode)
+		require.True(t, old.closed(), "a body behind the answer to HEAD: %d", n)
 	}
 }
 

@@ -96,13 +96,13 @@ func (s *Server) sendLong(ctx *fasthttp.RequestCtx, n *kernel.Node, v *kernel.Vi
 		return
 	}
 	// HTTP/1.0 has no chunks: the end of the connection ends the answer.
-	head := appendHead(nil, ctx, false)
+	head, headOnly := appendHead(nil, ctx, false), ctx.IsHead()
 	s.takeOver(ctx, func(t *taken) bool {
 		body.renew = s.renewal(t.link)
 		if body.renew() != nil {
 			return false
 		}
-		if _, err := t.Write(head); err == nil {
+		if _, err := t.Write(head); err == nil && !headOnly {
 			_, _ = body.WriteTo(t.link) // who does not read it to the end sees it cut
 		}
 		return false

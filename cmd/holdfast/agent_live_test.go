@@ -28,6 +28,7 @@ func TestLive(t *testing.T) {
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"exits": exitsCommand, "retry": retryCommand, "terminate": terminateCommand,
+			"halfask": halfAskCommand,
 		},
 		RequireExplicitExec: true,
 	})
@@ -50,6 +51,21 @@ func terminateCommand(ts *testscript.TestScript, neg bool, args []string) {
 	for _, command := range ts.BackgroundCmds() {
 		ts.Check(command.Process.Signal(syscall.SIGTERM))
 	}
+}
+
+// halfAskCommand is "halfask URL": it sends the beginning of a request, and its
+// end never. The server has read the beginning once it asks for more.
+func halfAskCommand(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: halfask URL")
+	}
+	c, err := net.Dial("tcp", strings.TrimPrefix(args[0], "http://"))
+	ts.Check(err)
+	ts.Defer(func() { _ = c.Close() })
+	_, err = c.Write([]byte("PUT /v2/keys/h HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\nvalue"))
+	ts.Check(err)
+	_, err = c.Read(make([]byte, 100))
+	ts.Check(err)
 }
 
 // retryPatience bounds retry: a busy machine may take its time to elect.

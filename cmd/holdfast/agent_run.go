@@ -60,7 +60,12 @@ func runAgent(ctx context.Context, o agentOptions) error {
 	}
 	draining, cancel := context.WithTimeout(context.Background(), drainTime)
 	defer cancel()
-	err = errors.Join(err, server.Shutdown(draining), member.Close())
+	// Which requests have to be cut off is up to the clients: the stop is
+	// orderly all the same.
+	if cut := server.Shutdown(draining); cut != nil {
+		a.log.Print(cut)
+	}
+	err = errors.Join(err, member.Close())
 	a.serving.Wait()
 	if err != nil {
 		return fmt.Errorf("agent: %w", err)

@@ -123,7 +123,9 @@ type memberHealth struct {
 func checkHealth(ctx context.Context, cmd *cli.Command, c *client.Client) (healthy bool, err error) {
 	members, _, err := c.Members(ctx)
 	if err != nil {
-		fmt.Fprintln(cmd.Root().Writer, "cluster may be unhealthy: failed to list members")
+		if outputFormat(cmd) != formatJSON {
+			fmt.Fprintln(cmd.Root().Writer, "cluster may be unhealthy: failed to list members")
+		}
 		return false, failRequest("cluster-health", c, err)
 	}
 	var text bytes.Buffer

@@ -141,3 +141,21 @@ func TestWatchLeavesSilentServer(t *testing.T) {
 	require.ErrorAs(t, err, &unreachable)
 	assert.True(t, errors.Is(err, context.DeadlineExceeded))
 }
+
+// A server that refuses every watch has not taken it, whatever it answers: a
+// gateway without a store behind it must not be asked for ever.
+func TestWatchLeavesRefusingServer(t *testing.T) {
+	gateway := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		http.Error(w, "bad gateway", http.StatusBadGateway)
+	}))
+	defer gateway.Close()
+	c, err := New([]string{gateway.URL}, 150*time.Millisecond)
+	require.NoError(t, err)
+	defer c.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	_, err = c.Watch("/a", false, 0).Next(ctx)
+	var unreachable *UnreachableError
+	require.ErrorAs(t, err, &unreachable)
+	assert.ErrorContains(t, err, "bad gateway")
+}

@@ -116,7 +116,7 @@ func (w *Watcher) poll(ctx context.Context, endpoint string) (answer Answer, con
 		}()
 	}
 	answer, err = readAnswer(response, endpoint)
-	return answer, err == nil || !isAnswer(err), err
+	return answer, response.StatusCode == http.StatusOK, err
 }
 
 func sleep(ctx context.Context, d time.Duration) error {
