@@ -26,7 +26,8 @@
 // # What a run is
 //
 // Phase one isolates one member from the others (not from the clients) and kills one; phase two is calm. Then the history
-// must be linearizable per key, phase two must have confirmed a write, and a quorum read through every member. See Verdict.
+// must be linearizable per key, either phase must have confirmed a write, and phase two a quorum read through every member; both
+// faults must really have taken place. See Verdict.
 //
 // # Limits
 //

@@ -24,7 +24,6 @@ const (
 	forKeepAlive purpose = "keep-alive" // when a half-open connection is found out; entity: link
 	forSync      purpose = "sync"       // duration of an fsync; entity: machine
 	forOptions   purpose = "options"    // derived options of the run; entity: which
-	forKillPoint purpose = "kill-point" // host calls between a kill's time and the kill; entity: machine
 	forWorkload  purpose = "workload"   // seed of a client process; entity: machine
 )
 

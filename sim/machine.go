@@ -211,6 +211,7 @@ func (m *machine) ended(p *process) {
 	p.sockets.abortAll()
 	m.w.observe(m, "")
 	if p.killed {
+		m.w.counts.Kills++
 		p.step(opKill, uint64(m.incarnation), 0, 0, nil)
 		m.w.tell(m.name, "killed", fmt.Sprintf("incarnation %d", m.incarnation))
 		return

@@ -93,6 +93,7 @@ func (n *network) arrive(to *socket) {
 	in := &to.in
 	seg := in.queue[0]
 	if n.cut[to.peer.m.index][to.m.index] {
+		n.w.counts.HeldUp++
 		if seg.kind == segReset {
 			// Nobody sends a reset again. The end stays half open until its own probes find out.
 			in.queue = in.queue[1:]

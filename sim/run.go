@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,6 +14,10 @@ import (
 
 // ErrWallTime is the cause to cancel a run's context with when its wall time is up; Run then answers VerdictTimeout.
 var ErrWallTime = errors.New("wall time is up")
+
+// ErrUntested is wrapped by the error about a run that found no fault with the cluster, but whose own faults did not all take
+// place: its seed says nothing.
+var ErrUntested = errors.New("nothing tested")
 
 // Times of a run, in virtual nanoseconds but for checkLimit.
 const (
@@ -91,7 +96,7 @@ func (w *world) judge(rep *Report, finished bool) error {
 		rep.Verdict, rep.Detail = VerdictNondeterminism, "first difference: "+rep.Diverged.String()
 		return nil
 	}
-	check, err := jepsen.CheckRegister(history, checkLimit)
+	check, err := jepsen.CheckRegister(accountable(history, w.plan.Clients), checkLimit)
 	if err != nil {
 		return err
 	}
@@ -105,6 +110,9 @@ func (w *world) judge(rep *Report, finished bool) error {
 		rep.Verdict, rep.Detail = VerdictLiveness, stuck
 	case check.Verdict == jepsen.Timeout:
 		rep.Verdict, rep.Detail = VerdictTimeout, check.Detail
+	case w.counts.Kills == 0 || w.counts.HeldUp == 0:
+		return fmt.Errorf("%w: %d processes killed, %d streams held up by the partition; choose a longer duration or another module",
+			ErrUntested, w.counts.Kills, w.counts.HeldUp)
 	default:
 		rep.Verdict = VerdictOK
 		rep.Detail = fmt.Sprintf("%d operations on %d keys are linearizable", check.Operations, check.Keys)
@@ -112,23 +120,58 @@ func (w *world) judge(rep *Report, finished bool) error {
 	return nil
 }
 
-// progress tells what phase two lacks: a confirmed write, and a confirmed read through each member. Empty: nothing.
+// accountable is what of the clients' history can be held against the cluster. Clients note an operation when it has ended, so
+// a run that was broken off leaves out what was under way: one operation a client, begun after the last one noted. Up to
+// the earliest of these moments the history is whole. Of an operation that spans it only that it may have happened is kept.
+// Who reads back (the client after the last) begins when the others have finished: then nothing is left out.
+func accountable(history jepsen.History, clients int) jepsen.History {
+	last := make([]int64, clients)
+	for i := range history {
+		o := &history[i]
+		if o.Process >= clients {
+			return history
+		}
+		last[o.Process] = max(last[o.Process], o.Return)
+	}
+	until := slices.Min(last)
+	var out jepsen.History
+	for _, o := range history {
+		change := o.Op == jepsen.Write || o.Op == jepsen.CAS || o.Op == jepsen.Delete
+		switch {
+		case o.Return <= until:
+			out = append(out, o)
+		case o.Call <= until && change && o.Outcome != jepsen.Fail:
+			out = append(out, jepsen.Operation{
+				Process: o.Process, Call: o.Call, Return: o.Return, Op: o.Op, Key: o.Key, Arg: o.Arg, Prev: o.Prev,
+				Outcome: jepsen.Unknown, Member: o.Member,
+			})
+		}
+	}
+	return out
+}
+
+// progress tells what the clients lack: a confirmed write in phase one, where a quorum is always able to talk, another in
+// phase two, and there a confirmed read through each member. Empty: nothing.
 func (w *world) progress(history jepsen.History, finished bool) string {
 	if !finished && len(w.crashes) == 0 {
 		return fmt.Sprintf("clients did not finish within %v of the end", time.Duration(finishWithin))
 	}
-	wrote, read := false, map[string]bool{} // by endpoint; read by key only
+	wroteBefore, wrote, read := false, false, map[string]bool{} // by endpoint; read by key only
 	for i := range history {
 		o := &history[i]
-		if o.Outcome != jepsen.OK || o.Call < w.plan.CalmAtNanos {
-			continue
-		}
-		switch o.Op {
-		case jepsen.Write, jepsen.CAS:
+		changed, calm := o.Op == jepsen.Write || o.Op == jepsen.CAS, o.Call >= w.plan.CalmAtNanos
+		switch {
+		case o.Outcome != jepsen.OK:
+		case changed && calm:
 			wrote = true
-		case jepsen.Read:
+		case changed:
+			wroteBefore = true
+		case calm && o.Op == jepsen.Read:
 			read[o.Member] = true
 		}
+	}
+	if !wroteBefore {
+		return fmt.Sprintf("no write was confirmed before %v, though a quorum was always able to talk", time.Duration(w.plan.CalmAtNanos))
 	}
 	if !wrote {
 		return fmt.Sprintf("no write was confirmed after %v, when all was healed", time.Duration(w.plan.CalmAtNanos))

@@ -26,7 +26,6 @@ func TestVerdicts(t *testing.T) {
 			var timeline, logs bytes.Buffer
 			o := toyOptions(5, mode)
 			o.Timeline, o.Logs = &timeline, &logs
-			o.memberArgs = []string{mode}
 			require.True(t, Derive(o).KillLeader, "choose a seed that kills the first member")
 			rep, err := Run(t.Context(), o)
 			require.NoError(t, err)
@@ -67,6 +66,26 @@ func TestWallTime(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(ErrWallTime)
 	rep, err := Run(ctx, toyOptions(6, "good"))
+	require.NoError(t, err)
+	assert.Equal(t, VerdictTimeout, rep.Verdict)
+}
+
+// writerFunc is a function as an io.Writer.
+type writerFunc func([]byte) (int, error)
+
+func (f writerFunc) Write(b []byte) (int, error) { return f(b) }
+
+// Wall time that runs out in the middle of a turn leaves no process behind: it is given the time to end its turn.
+func TestWallTimeInATurn(t *testing.T) {
+	defer goleak.VerifyNone(t)
+	ctx, cancel := context.WithCancelCause(t.Context())
+	defer cancel(nil)
+	o := toyOptions(6, "good")
+	o.HashLog = writerFunc(func(b []byte) (int, error) { // called in a host call of some process
+		cancel(ErrWallTime)
+		return len(b), nil
+	})
+	rep, err := Run(ctx, o)
 	require.NoError(t, err)
 	assert.Equal(t, VerdictTimeout, rep.Verdict)
 }

@@ -86,7 +86,6 @@ func (s *scenario) planFaults() {
 		if victim.proc == nil {
 			return // it has crashed by itself; the run is about to say so
 		}
-		w.counts.Kills++
 		w.tell(victim.name, "kill", fmt.Sprintf("at its host call %d from now", p.KillCalls))
 		victim.doom(p.KillCalls)
 		w.at(p.RestartAtNanos, func() { s.start(victim) })

@@ -178,6 +178,9 @@ func (s *socket) close(at int64) {
 	was := s.state
 	unread := len(s.inbox) > 0
 	s.p.sockets.remove(s)
+	for _, c := range s.waiting {
+		s.p.sockets.remove(c) // nobody will ever close what nobody accepted
+	}
 	switch {
 	case was == listening, unread:
 		// Closing over unread bytes resets, as TCP does: the peer must not believe that they were read.

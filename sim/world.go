@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"time"
 
 	"holdfast/sim/internal/note"
 
@@ -45,6 +46,7 @@ type world struct {
 type Counts struct {
 	Turns, Steps                       uint64
 	Kills, Partitions, Leaders, Starts int
+	HeldUp                             int // streams that met a cut link
 }
 
 // newWorld compiles the module and prepares the host's functions. The cache directory may be empty.
@@ -121,6 +123,9 @@ func (w *world) run(limit int64, stop func() bool) error {
 	return nil
 }
 
+// lostAfter is the real time that a process gets to end its turn when the run is given up.
+const lostAfter = 2 * time.Second
+
 // turn hands the baton to a process and takes it back.
 func (w *world) turn(p *process) {
 	p.local = max(p.local, w.now)
@@ -131,10 +136,14 @@ func (w *world) turn(p *process) {
 	p.resume <- struct{}{}
 	select {
 	case <-p.yield:
-	case <-w.ctx.Done(): // a wasm loop cannot be interrupted: the run is over, and the goroutine is lost
-		p.m.proc, w.lost = nil, true
-		w.running.Done()
-		return
+	case <-w.ctx.Done():
+		select { // the run is over; a turn is short
+		case <-p.yield:
+		case <-time.After(lostAfter): // but for a wasm loop, which cannot be interrupted: the goroutine is lost
+			p.m.proc, w.lost = nil, true
+			w.running.Done()
+			return
+		}
 	}
 	if p.done {
 		p.m.ended(p)

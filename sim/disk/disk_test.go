@@ -215,3 +215,27 @@ func TestDeathBeforeAnOperation(t *testing.T) {
 	require.Zero(t, errno)
 	assert.Equal(t, "abc", string(b[:n]))
 }
+
+// dataLog notes the bytes that an operation is announced with.
+type dataLog struct {
+	quiet
+	of map[Op][]byte
+}
+
+func (l *dataLog) After(op Op, _ string, _, _ int64, data []byte, _ sys.Errno) {
+	l.of[op] = bytes.Clone(data)
+}
+
+// What a directory lists is announced: a listing in another order, or of other names, is another step.
+func TestListingIsAnnounced(t *testing.T) {
+	log := &dataLog{of: map[Op][]byte{}}
+	m := New().Mount(log)
+	for _, name := range []string{"b", "a", "c"} {
+		write(t, m, name, "")
+	}
+	root, errno := m.OpenFile(".", sys.O_RDONLY, 0)
+	require.Zero(t, errno)
+	_, errno = root.Readdir(-1)
+	require.Zero(t, errno)
+	assert.Equal(t, "a\x00b\x00c\x00", string(log.of[OpReaddir]))
+}

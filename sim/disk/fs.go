@@ -43,7 +43,7 @@ type Hooks interface {
 	// or not return at all (a killed process): until it has returned the disk is untouched.
 	Before(op Op)
 	// After is called with what was asked and what came of it: path and the numbers of the call, the bytes read or
-	// written, and the error.
+	// written (of a listing, the names), and the error.
 	After(op Op, path string, a, b int64, data []byte, errno sys.Errno)
 	// Now is the wall time that a change is stamped with, in nanoseconds since 1970.
 	Now() int64

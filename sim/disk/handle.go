@@ -199,11 +199,13 @@ func (h *handle) Readdir(n int) ([]sys.Dirent, sys.Errno) {
 		left = left[:n]
 	}
 	out := make([]sys.Dirent, 0, len(left))
+	var names []byte // each ended by a zero byte
 	for _, e := range left {
 		out = append(out, sys.Dirent{Ino: e.node.ino, Name: e.name, Type: e.node.mode & fs.ModeType})
+		names = append(append(names, e.name...), 0)
 	}
 	h.read += len(left)
-	return out, h.after(OpReaddir, int64(h.read), int64(len(out)), nil, 0)
+	return out, h.after(OpReaddir, int64(h.read), int64(len(out)), names, 0)
 }
 
 // Sync implements sys.File: of a file its bytes and length, of a directory its names.
