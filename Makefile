@@ -2,6 +2,7 @@
 
 GO       ?= go
 FUZZTIME ?= 10s
+SCRIPTS  ?= 2000
 TESTARGS ?=
 
 # Comparisons with the real etcd and tests by etcdctl stand behind the build
@@ -15,7 +16,7 @@ RACE_PKGS  = ./kernel/... ./wal/... ./transport/... ./httpd/... ./jepsen/... ./c
 GUEST_PKGS = ./kernel/... ./wal/... ./transport/... ./httpd/...
 
 .DEFAULT_GOAL := help
-.PHONY: build run test check lint race bench cluster fuzz conformance acceptance sim-smoke guest kill clean help
+.PHONY: build run test check lint race bench cluster fuzz conformance differential acceptance sim-smoke guest kill clean help
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -62,6 +63,9 @@ fuzz: ## run every fuzz target for FUZZTIME (default 10s)
 
 conformance: ## recorded answers of the real etcd, and side by side with it
 	$(GO) test -count=1 -tags '$(TAGS)' $(TESTARGS) ./jepsen/conform/... ./jepsen/differential/...
+
+differential: ## SCRIPTS (default 2000) random scripts side by side with a live etcd
+	$(GO) test -count=1 -v -tags etcd -run 'TestHoldfastAnswersAsEtcd' ./jepsen/differential -args -scripts $(SCRIPTS)
 
 acceptance: ## etcdctl and etcd's Go client against etcd and against Holdfast
 	$(GO) test -count=1 -tags etcd $(TESTARGS) ./cmd/holdfast/acceptance
