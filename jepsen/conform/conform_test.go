@@ -37,6 +37,7 @@ func replay(t *testing.T, base, differences string) {
 	require.NoError(t, err)
 	defer r.Close()
 	results := r.Run(t.Context(), plainScenarios(t), nil)
+	require.Len(t, results, corpusSize, "the replay ended before the corpus did")
 	passed, failed := conform.Tally(results)
 	t.Logf("%d passed, %d failed, %d of them allowed to", passed, failed, len(allowed))
 	for _, u := range conform.Unexpected(results, allowed) {
