@@ -135,31 +135,29 @@ func netAddr(p *process, mem api.Memory, a []uint64) int32 {
 }
 
 func netSend(p *process, mem api.Memory, a []uint64) int32 {
-	s := p.sockets.get(int32(a[0]))
-	b, ok := mem.Read(uint32(a[1]), uint32(a[2]))
-	rc := int32(-errBadFD)
-	switch {
-	case !ok:
-		rc = -errInvalid
-	case s != nil && s.state != listening:
-		rc = s.send(b, p.local)
-	}
+	rc, b := onStream(p, mem, a, (*socket).send)
 	p.step(opSend, a[0], uint64(rc), 0, b)
 	return rc
 }
 
 func netRecv(p *process, mem api.Memory, a []uint64) int32 {
-	s := p.sockets.get(int32(a[0]))
-	b, ok := mem.Read(uint32(a[1]), uint32(a[2]))
-	rc := int32(-errBadFD)
-	switch {
-	case !ok:
-		rc = -errInvalid
-	case s != nil && s.state != listening:
-		rc = s.recv(b, p.local)
-	}
+	rc, b := onStream(p, mem, a, (*socket).recv)
 	p.step(opRecv, a[0], uint64(rc), 0, b[:max(rc, 0)])
 	return rc
+}
+
+// onStream moves bytes between the guest's memory and a socket that is no
+// listener.
+func onStream(p *process, mem api.Memory, a []uint64, move func(*socket, []byte, int64) int32) (int32, []byte) {
+	s := p.sockets.get(int32(a[0]))
+	b, ok := mem.Read(uint32(a[1]), uint32(a[2]))
+	switch {
+	case !ok:
+		return -errInvalid, b
+	case s == nil || s.state == listening:
+		return -errBadFD, b
+	}
+	return move(s, b, p.local), b
 }
 
 func netClose(p *process, _ api.Memory, a []uint64) int32 {

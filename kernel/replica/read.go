@@ -11,10 +11,10 @@ import (
 	"holdfast/kernel"
 )
 
-// ready tells whether this member may serve. After a start it must first have
-// applied an entry of the present leader's term: what it read from its disk
-// may be older than what it had served before. And the cluster must be set up,
-// so that a client's first write gets the index it gets in etcd.
+// ready tells whether this member may serve: it is in the present leader's
+// term and has caught up with what it may have served before it started. And
+// the cluster must be set up, so that a client's first write gets the index it
+// gets in etcd.
 func (r *Replica) ready() error {
 	select {
 	case <-r.stop:
