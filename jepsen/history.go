@@ -24,14 +24,44 @@ var ErrHistory = errors.New("malformed history")
 // Kind is what an operation did.
 type Kind string
 
-// The kinds of operations.
+// The kinds of operations, with the request each of them is. Quorum reads ask
+// for quorum=true, local ones do not.
 const (
-	Read      Kind = "read"       // quorum read of one key
-	LocalRead Kind = "local-read" // read of one member's own view
-	Write     Kind = "write"      // unconditional set
-	CAS       Kind = "cas"        // set if the value is Prev
-	Delete    Kind = "delete"     // unconditional delete
+	Read      Kind = "read"       // quorum GET of one key
+	LocalRead Kind = "local-read" // GET of one key from one member's own view
+	List      Kind = "list"       // quorum GET, recursive and sorted, of a directory
+	LocalList Kind = "local-list" // the same from one member's own view
+	Write     Kind = "write"      // PUT value, unconditional
+	Create    Kind = "create"     // PUT value, prevExist=false
+	Update    Kind = "update"     // PUT value, prevExist=true
+	CAS       Kind = "cas"        // PUT value, prevValue=Prev, or prevIndex=PrevIndex if that is not 0
+	Refresh   Kind = "refresh"    // PUT refresh=true, prevExist=true, ttl=TTL
+	Delete    Kind = "delete"     // DELETE of a key
+	CAD       Kind = "cad"        // DELETE, prevValue=Prev, or prevIndex=PrevIndex if that is not 0
+	InOrder   Kind = "in-order"   // POST value to a directory; the key made is Node
+	MakeDir   Kind = "make-dir"   // PUT dir=true, prevExist=false
+	RemoveDir Kind = "remove-dir" // DELETE dir=true: of an empty directory
+	RemoveAll Kind = "remove-all" // DELETE recursive=true
+	Watch     Kind = "watch"      // GET wait=true: one long poll; at most one event
+	Stream    Kind = "stream"     // GET wait=true, stream=true, until the client hangs up or the server ends it
 )
+
+// Reads tells whether operations of the kind change nothing.
+func (k Kind) Reads() bool {
+	switch k {
+	case Read, LocalRead, List, LocalList, Watch, Stream:
+		return true
+	}
+	return false
+}
+
+func (k Kind) known() bool {
+	switch k {
+	case Write, Create, Update, CAS, Refresh, Delete, CAD, InOrder, MakeDir, RemoveDir, RemoveAll:
+		return true
+	}
+	return k.Reads()
+}
 
 // Outcome is how an operation ended, as far as its client can tell.
 type Outcome string
@@ -57,8 +87,16 @@ type Operation struct {
 	Key string `json:"key"`
 	// Arg is the value to be written.
 	Arg string `json:"arg,omitempty"`
-	// Prev is the value a CAS expects.
-	Prev string `json:"prev,omitempty"`
+	// Prev is the value a CAS or CAD expects; PrevIndex, if not 0, the
+	// modifiedIndex that it expects instead.
+	Prev      string `json:"prev,omitempty"`
+	PrevIndex uint64 `json:"prev_index,omitempty"`
+	// TTL is the time to live asked for, in seconds; 0: none.
+	TTL int64 `json:"ttl,omitempty"`
+	// WaitIndex is where a watch begins (0: with what comes next), Recursive
+	// whether it sees below its key.
+	WaitIndex uint64 `json:"wait_index,omitempty"`
+	Recursive bool   `json:"recursive,omitempty"`
 
 	Outcome Outcome `json:"outcome"`
 	// Result is the value a read returned, the value a delete or a CAS
@@ -71,9 +109,26 @@ type Operation struct {
 	// Error is what a failed or unknown operation ran into, for people.
 	Error string `json:"error,omitempty"`
 
-	// ModifiedIndex is the answer's node.modifiedIndex, 0 if there was none.
+	// Action is the answer's action; Node the key of its node, if that is not
+	// Key; Dir says that the node is a directory.
+	Action string `json:"action,omitempty"`
+	Node   string `json:"node,omitempty"`
+	Dir    bool   `json:"dir,omitempty"`
+	// ModifiedIndex and CreatedIndex are the answer's node's, PrevModified its
+	// prevNode's modifiedIndex, 0 if there was none.
 	ModifiedIndex uint64 `json:"modified_index,omitempty"`
-	// EtcdIndex, RaftIndex and RaftTerm are the X- headers of the answer.
+	CreatedIndex  uint64 `json:"created_index,omitempty"`
+	PrevModified  uint64 `json:"prev_modified,omitempty"`
+	// TTLLeft is the ttl that the answer's node shows, in seconds.
+	TTLLeft int64 `json:"ttl_left,omitempty"`
+	// Nodes is what a listing found below its key, at any depth, sorted by key.
+	Nodes []Node `json:"nodes,omitempty"`
+	// Events is what a watch saw, in the order in which it came.
+	Events []Event `json:"events,omitempty"`
+	// EventsAt is when each of Events came, if a stream's client noted it.
+	EventsAt []int64 `json:"events_at,omitempty"`
+	// EtcdIndex, RaftIndex and RaftTerm are the X- headers of the answer; of a
+	// refusal EtcdIndex is the index that it states.
 	EtcdIndex uint64 `json:"etcd_index,omitempty"`
 	RaftIndex uint64 `json:"raft_index,omitempty"`
 	RaftTerm  uint64 `json:"raft_term,omitempty"`
@@ -81,14 +136,44 @@ type Operation struct {
 	Member string `json:"member,omitempty"`
 }
 
+// Node is one node that a listing shows.
+type Node struct {
+	Key           string `json:"key"`
+	Value         string `json:"value,omitempty"`
+	Dir           bool   `json:"dir,omitempty"`
+	ModifiedIndex uint64 `json:"modified_index"`
+	CreatedIndex  uint64 `json:"created_index"`
+	TTLLeft       int64  `json:"ttl_left,omitempty"`
+}
+
+// Event is one mutation of the store, as a watch shows it or as the committed
+// log holds it (see [Commit]).
+type Event struct {
+	// Index is the store index that it took, the node's modifiedIndex.
+	Index  uint64 `json:"index"`
+	Action string `json:"action"`
+	Key    string `json:"key,omitempty"`
+	Dir    bool   `json:"dir,omitempty"`
+	Value  string `json:"value,omitempty"`
+	// CreatedIndex is the node's.
+	CreatedIndex uint64 `json:"created_index,omitempty"`
+	// PrevIndex is the modifiedIndex of the node before it, 0 if there was
+	// none; PrevValue its value.
+	PrevIndex uint64 `json:"prev_index,omitempty"`
+	PrevValue string `json:"prev_value,omitempty"`
+	// The rest is known of committed events only. Refresh marks a mere renewal
+	// of a time to live, which wakes no watcher; Deadline is the node's, in
+	// cluster time, 0 if it lives for ever.
+	Refresh  bool  `json:"refresh,omitempty"`
+	Deadline int64 `json:"deadline,omitempty"`
+}
+
 // History is a list of operations, in no particular order.
 type History []Operation
 
 // validate reports what makes one operation unusable for a checker.
 func (o *Operation) validate() error {
-	switch o.Op {
-	case Read, LocalRead, Write, CAS, Delete:
-	default:
+	if !o.Op.known() {
 		return fmt.Errorf("unknown op %q", o.Op)
 	}
 	switch o.Outcome {

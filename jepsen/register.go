@@ -319,11 +319,15 @@ func explain(ops []porcupine.Operation, info porcupine.LinearizationInfo) string
 		}
 	}
 	state := register{}
-	placed := map[Operation]int{}
+	type called struct {
+		process int
+		call    int64
+	}
+	placed := map[called]int{}
 	for _, p := range longest {
 		o := p.Input.(Operation)
 		_, state = state.step(o)
-		placed[o]++
+		placed[called{o.Process, o.Call}]++
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "the longest order explains %d of %d operations and ends in %s; none of the next can follow:", len(longest), len(ops), state)
@@ -331,8 +335,8 @@ func explain(ops []porcupine.Operation, info porcupine.LinearizationInfo) string
 	n := 0
 	for _, p := range ops {
 		o := p.Input.(Operation)
-		if placed[o] > 0 {
-			placed[o]--
+		if at := (called{o.Process, o.Call}); placed[at] > 0 {
+			placed[at]--
 			continue
 		}
 		if ok, _ := state.step(o); ok {

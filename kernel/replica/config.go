@@ -66,6 +66,8 @@ type Config struct {
 	// Fatal is told, once, that this member must not go on: its log failed,
 	// or it met an entry it cannot read. It should end the process.
 	Fatal func(error)
+	// Observer, if there is one, is told what this member does as it does it.
+	Observer Observer
 	// Log takes the lines of raft and of this package; default: discarded.
 	Log io.Writer
 }

@@ -48,6 +48,9 @@ func (f fsm) ApplyBatch(logs []*raft.Log) []any {
 		term = l.Term
 		s.hashes.put(Hashes{Index: kernel.LogIndex(l.Index), History: s.kernel.HistoryHash()})
 		out[i] = &applied{done.Results, kernel.LogIndex(l.Index), l.Term}
+		if o := f.r.cfg.Observer; o != nil {
+			o.Applied(observed(s.kernel, l.Term, done.Events))
+		}
 		if events == nil {
 			events = done.Events
 		} else {
@@ -105,6 +108,11 @@ func (f fsm) Restore(source io.ReadCloser) error {
 	// Its clock session was opened by an entry of that term.
 	s.changed(k.Session().Term)
 	deadlines := hasDeadlines(k)
+	if o := f.r.cfg.Observer; o != nil {
+		seen := observed(k, k.Session().Term, nil)
+		seen.Restored = true
+		o.Applied(seen)
+	}
 	s.mu.Unlock()
 	f.r.expires.Store(deadlines)
 	f.r.hub.endAll(false)

@@ -119,7 +119,11 @@ func (r *Replica) startRaft() error {
 	// raft's main loop waits until a change of leadership is taken; leadership
 	// has one goroutine that does nothing else.
 	notify := make(chan bool, 8)
-	rf, err := raft.NewRaft(r.raftConfig(notify), fsm{r}, logStore{r.log, r.logEmptied}, r.stable, r.snapshots, r.transport.Raft())
+	stable := stableStore{r.stable, r.cfg.Observer}
+	if err := stable.readBack(); err != nil {
+		return err
+	}
+	rf, err := raft.NewRaft(r.raftConfig(notify), fsm{r}, logStore{r.log, r.logEmptied}, stable, r.snapshots, r.transport.Raft())
 	if err != nil {
 		return fmt.Errorf("start raft: %w", err)
 	}
@@ -129,6 +133,7 @@ func (r *Replica) startRaft() error {
 		_, ok := o.Data.(raft.LeaderObservation)
 		return ok
 	}))
+	r.observeRole(rf)
 	r.raftMu.Lock()
 	r.raft = n
 	r.raftMu.Unlock()
