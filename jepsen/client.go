@@ -2,55 +2,65 @@ package jepsen
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
-	"net/http"
-	"net/http/httptrace"
-	"net/url"
-	"strconv"
-	"strings"
-	"sync/atomic"
+	"net"
 	"time"
+
+	"github.com/valyala/fasthttp"
 )
 
-// The error codes of the v2 API that the register model understands.
+// The error codes of the v2 API that the client and the register model
+// understand.
 const (
 	codeKeyNotFound = 100
 	codeTestFailed  = 101
 )
 
-// maxAnswerBytes bounds what a client reads of one answer.
-const maxAnswerBytes = 4 << 20
+// maxAnswerBytes bounds what a client reads of one answer; a stream that long
+// is hung up on. What it tells fits into a history's line (MaxLineBytes).
+const maxAnswerBytes = 512 << 10
 
-// ErrAnswer is wrapped by errors about answers that are not the API's.
-var ErrAnswer = errors.New("answer not understood")
-
-// Client performs operations, one at a time, over HTTP.
+// Client performs operations, one at a time, over HTTP/1.1. It keeps one
+// connection to each endpoint it has talked to until Close, and never sends a
+// request twice. It is not for use by several goroutines at once.
 type Client struct {
 	// Process is written into each operation.
 	Process int
-	// HTTP carries the requests; its transport may be a simulated one.
-	HTTP *http.Client
-	// Endpoint is the member asked, such as http://127.0.0.1:2379.
+	// Dial connects to "host:port"; nil: over TCP. It must heed its context.
+	Dial func(ctx context.Context, addr string) (net.Conn, error)
+	// Endpoint is the member asked, such as http://127.0.0.1:2379. It may be
+	// changed between operations.
 	Endpoint string
 	// Timeout bounds one operation; zero means only the context does.
 	Timeout time.Duration
+	// WatchTimeout does so for watches and streams; zero means Timeout.
+	WatchTimeout time.Duration
 	// Now returns nanoseconds since the origin shared by all clients of the
 	// history.
 	Now func() int64
+
+	links []*link // one an endpoint, in the order of their making
+	out   []byte  // the request being made
+	form  []byte  // its parameters
+	resp  fasthttp.Response
 }
 
-// Do performs o, of which Op, Key, Arg and Prev count, and returns it with the
-// rest filled in. It never returns early without an outcome: what went wrong
-// is in Outcome and Error.
+// Do performs o, of which the fields that ask count (Op, Key, Arg, Prev,
+// PrevIndex, TTL, WaitIndex and Recursive), and returns it with the rest filled
+// in. It never returns early without an outcome: what went wrong is in Outcome,
+// ErrorCode and Error.
+//
+// A change failed if the API refused it (4xx with an errorCode), or if no
+// connection could be made; with any other end but success it is unknown, even
+// if an old connection turned out to be dead. Reads whose answer is lost failed.
+// A read or a listing that finds nothing is ok, and Missing.
+//
+// A watch ends with its event, a stream only with its time or by the server's
+// will. When the time is up or the server ends the answer in good order, either
+// is ok, with the events it saw, perhaps none; if that happens before the head
+// of the answer came, nothing is known of the watch and it failed. A connection
+// that breaks makes it a failure only if it had seen nothing.
 func (c *Client) Do(ctx context.Context, o Operation) Operation {
-	if c.Timeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, c.Timeout)
-		defer cancel()
-	}
 	o.Process, o.Member = c.Process, c.Endpoint
 	o.Call = c.Now()
 	c.perform(ctx, &o)
@@ -58,145 +68,90 @@ func (c *Client) Do(ctx context.Context, o Operation) Operation {
 	return o
 }
 
+// Close hangs up. The client can be used again.
+func (c *Client) Close() {
+	for _, l := range c.links {
+		_ = l.conn.Close() // nothing under way could be lost
+	}
+	c.links = nil
+}
+
 // perform sends the request and classifies its end.
 func (c *Client) perform(ctx context.Context, o *Operation) {
-	// The trace runs on the transport's goroutines.
-	var connected atomic.Bool
-	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		GotConn: func(httptrace.GotConnInfo) { connected.Store(true) },
-	})
-	req, err := c.request(ctx, o)
-	if err != nil {
+	until := c.until(ctx, o.Op)
+	err := c.build(o)
+	var l *link
+	if err == nil {
+		l, err = c.reach(ctx, until)
+	}
+	if err != nil { // nothing was sent
 		o.Outcome, o.Error = Fail, err.Error()
 		return
 	}
-	resp, err := c.HTTP.Do(req)
+	release := l.hold(ctx, until)
+	again, err := c.exchange(l, o)
+	if !release() || !again {
+		c.drop(l)
+	}
 	if err != nil {
 		o.Error = err.Error()
-		o.Outcome = unconfirmed(o.Op)
-		if !connected.Load() {
-			o.Outcome = Fail // without a connection nothing was sent
-		}
-		return
-	}
-	defer resp.Body.Close()
-	if err := c.answer(o, resp); err != nil {
-		o.Outcome, o.Error = unconfirmed(o.Op), err.Error()
+		o.Outcome = unconfirmed(o)
 	}
 }
+
+// until is when an operation that begins now has to end; zero: open.
+func (c *Client) until(ctx context.Context, k Kind) time.Time {
+	limit, end := c.Timeout, time.Time{}
+	if watches(k) && c.WatchTimeout > 0 {
+		limit = c.WatchTimeout
+	}
+	if limit > 0 {
+		end = time.Now().Add(limit)
+	}
+	if at, ok := ctx.Deadline(); ok && (end.IsZero() || at.Before(end)) {
+		end = at
+	}
+	return end
+}
+
+func watches(k Kind) bool { return k == Watch || k == Stream }
 
 // unconfirmed is the outcome of an operation whose answer is lost: reads have
-// no effect, so they failed; changes may have happened.
-func unconfirmed(k Kind) Outcome {
-	if k == Read || k == LocalRead {
-		return Fail
-	}
-	return Unknown
-}
-
-func (c *Client) request(ctx context.Context, o *Operation) (*http.Request, error) {
-	target := strings.TrimRight(c.Endpoint, "/") + "/v2/keys" + (&url.URL{Path: o.Key}).EscapedPath()
-	method, form := http.MethodPut, url.Values{}
-	switch o.Op {
-	case Read:
-		method, target = http.MethodGet, target+"?quorum=true"
-	case LocalRead:
-		method = http.MethodGet
-	case Write:
-		form.Set("value", o.Arg)
-	case CAS:
-		form.Set("value", o.Arg)
-		form.Set("prevValue", o.Prev)
-	case Delete:
-		method = http.MethodDelete
-	default:
-		return nil, fmt.Errorf("build request: op %q: not known", o.Op)
-	}
-	var body io.Reader
-	if len(form) > 0 {
-		body = strings.NewReader(form.Encode())
-	}
-	req, err := http.NewRequestWithContext(ctx, method, target, body)
-	if err != nil {
-		return nil, fmt.Errorf("build request: %w", err)
-	}
-	if body != nil {
-		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	}
-	return req, nil
-}
-
-// reply is what the client reads of an answer's body.
-type reply struct {
-	Node      *replyNode `json:"node"`
-	PrevNode  *replyNode `json:"prevNode"`
-	ErrorCode int        `json:"errorCode"`
-	Message   string     `json:"message"`
-	Cause     string     `json:"cause"`
-}
-
-type replyNode struct {
-	Value         string `json:"value"`
-	ModifiedIndex uint64 `json:"modifiedIndex"`
-}
-
-// answer fills in o from a response; an error means that it confirms nothing.
-func (c *Client) answer(o *Operation, resp *http.Response) error {
-	b, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswerBytes))
-	if err != nil {
-		return fmt.Errorf("read answer: %w", err)
-	}
-	for _, h := range []struct {
-		name string
-		to   *uint64
-	}{{"X-Etcd-Index", &o.EtcdIndex}, {"X-Raft-Index", &o.RaftIndex}, {"X-Raft-Term", &o.RaftTerm}} {
-		// Absent on some answers, and then zero.
-		*h.to, _ = strconv.ParseUint(resp.Header.Get(h.name), 10, 64)
-	}
-	var r reply
-	if err := json.Unmarshal(b, &r); err != nil {
-		return fmt.Errorf("%w: status %d: %w", ErrAnswer, resp.StatusCode, err)
-	}
-	o.ErrorCode = r.ErrorCode
+// no effect, so they failed, unless they are watches that saw something;
+// changes may have happened.
+func unconfirmed(o *Operation) Outcome {
 	switch {
-	case resp.StatusCode == http.StatusOK || resp.StatusCode == http.StatusCreated:
-		if r.Node == nil {
-			return fmt.Errorf("%w: status %d without a node", ErrAnswer, resp.StatusCode)
-		}
-		o.success(&r)
-		return nil
-	case resp.StatusCode >= 400 && resp.StatusCode < 500 && r.ErrorCode != 0:
-		o.refusal(&r)
-		return nil
+	case !o.Op.Reads():
+		return Unknown
+	case len(o.Events) > 0:
+		return OK
 	}
-	return fmt.Errorf("%w: status %d, code %d, %s (%s)", ErrAnswer, resp.StatusCode, r.ErrorCode, r.Message, r.Cause)
+	return Fail
 }
 
-func (o *Operation) success(r *reply) {
-	o.Outcome, o.ModifiedIndex = OK, r.Node.ModifiedIndex
-	switch {
-	case o.Op == Read || o.Op == LocalRead:
-		o.Result = r.Node.Value
-	case r.PrevNode != nil && o.Op != Write:
-		o.Result = r.PrevNode.Value
+// exchange sends the request and reads the answer. It says whether the
+// connection is good for another one; an error means that nothing was
+// confirmed.
+func (c *Client) exchange(l *link, o *Operation) (again bool, err error) {
+	if _, err := l.conn.Write(c.out); err != nil {
+		return false, fmt.Errorf("send request: %w", err)
 	}
-}
-
-// refusal fills in an answer that is an error of the API. A read that finds
-// nothing is a success: it learned something.
-func (o *Operation) refusal(r *reply) {
-	o.Outcome, o.Error = Fail, r.Message
-	if r.ErrorCode == codeKeyNotFound {
-		o.Missing = true
-		if o.Op == Read || o.Op == LocalRead {
-			o.Outcome, o.Error = OK, ""
-		}
+	c.resp.StreamBody = watches(o.Op)
+	if err := c.resp.ReadLimitBody(l.reader, maxAnswerBytes); err != nil {
+		return false, fmt.Errorf("read answer: %w", err)
 	}
-	if r.ErrorCode == codeTestFailed && o.Op == CAS {
-		// The cause reads "[expected != actual]".
-		met, ok := strings.CutPrefix(r.Cause, "["+o.Prev+" != ")
-		if ok {
-			o.Result = strings.TrimSuffix(met, "]")
-		}
+	o.indices(&c.resp.Header)
+	again = !c.resp.ConnectionClose()
+	if !c.resp.StreamBody {
+		return again, o.answer(c.resp.StatusCode(), c.resp.Body())
 	}
+	complete, err := c.watch(l, o)
+	if !complete {
+		// Before the body is let go of, which reads up to its end.
+		_ = l.conn.Close()
+	}
+	if closed := c.resp.CloseBodyStream(); closed != nil {
+		complete = false
+	}
+	return again && complete, err
 }

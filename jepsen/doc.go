@@ -6,7 +6,7 @@
 //
 // A [History] is what clients saw: when each operation was called, when it
 // returned, and which of three ends it had. [Client] performs operations over
-// HTTP and classifies their ends; [RegisterWorkload] is a client's day of work.
+// HTTP and classifies their ends; [RunWorkload] is some clients' day of work.
 // [CheckRegister] decides whether some order of the operations explains all
 // answers; its verdicts are ok, illegal and timeout, and a timeout is never
 // taken for ok.

@@ -34,8 +34,8 @@ type Report struct {
 	TimedOut []string
 }
 
-// CheckRegister decides for every key whether its reads, writes, swaps and
-// deletes are linearizable. Each key has at most perKey of real time; zero
+// CheckRegister decides for every key whether its reads, writes, creates,
+// updates, swaps and deletes are linearizable. Each key has at most perKey of real time; zero
 // means no limit. Local reads promise less and are left out.
 //
 // Beyond values the model holds the answers' modifiedIndex against the order:
@@ -120,8 +120,18 @@ func constrains(o *Operation) bool {
 		return false
 	case o.Op == Read:
 		return o.Outcome == OK
+	case o.Op.Reads():
+		return false
 	case o.Outcome == Fail:
-		return o.ErrorCode == codeKeyNotFound || (o.ErrorCode == codeTestFailed && o.Op == CAS)
+		switch o.ErrorCode {
+		case codeKeyNotFound:
+			return true
+		case codeTestFailed:
+			return o.Op == CAS || o.Op == CAD
+		case codeNodeExist:
+			return o.Op == Create
+		}
+		return false
 	}
 	return true
 }
@@ -136,7 +146,8 @@ func dropUnobserved(h History) History {
 	blind := map[string]int{} // how many operations write this value
 	for i := range h {
 		o := &h[i]
-		if o.Op == Write || o.Op == CAS {
+		switch o.Op {
+		case Write, Create, Update, CAS:
 			blind[o.Arg]++
 		}
 		if o.Op == CAS {
@@ -164,6 +175,8 @@ func dropUnobserved(h History) History {
 // without showing it. Any unknown delete is one: it tells absent from present.
 func tellsNoValue(o *Operation) bool {
 	switch {
+	case o.Op == Create, o.Op == Update, o.Op == CAD, o.PrevIndex != 0:
+		return true
 	case o.Op == Delete && o.Outcome == Unknown:
 		return true
 	case o.Op == Delete && o.Outcome == OK, o.Op == CAS && o.Outcome == Fail && o.ErrorCode == codeTestFailed:
@@ -198,11 +211,14 @@ func RegisterModel() porcupine.Model {
 
 func (r register) step(o Operation) (bool, register) {
 	if o.Outcome == Fail {
-		if o.ErrorCode == codeKeyNotFound {
+		switch o.ErrorCode {
+		case codeKeyNotFound:
 			return !r.exists, r
+		case codeNodeExist:
+			return r.exists, r
 		}
 		shown := o.Result == "" || r.value == o.Result
-		return r.exists && r.value != o.Prev && shown, r
+		return r.exists && r.mayDiffer(&o) && shown, r
 	}
 	if o.Outcome == Unknown {
 		return true, r.stepUnknown(o)
@@ -212,17 +228,43 @@ func (r register) step(o Operation) (bool, register) {
 		return r.read(o)
 	case Write:
 		return r.change(o, true)
+	case Create:
+		if r.exists {
+			return false, r
+		}
+		return r.change(o, true)
+	case Update:
+		if !r.exists {
+			return false, r
+		}
+		return r.change(o, true)
 	case CAS:
-		if !r.exists || r.value != o.Prev {
+		if !r.exists || !r.mayEqual(&o) {
 			return false, r
 		}
 		return r.change(o, true)
 	default:
-		if !r.exists || (o.Result != "" && r.value != o.Result) {
+		if !r.exists || (o.Result != "" && r.value != o.Result) || o.Op == CAD && !r.mayEqual(&o) {
 			return false, r
 		}
 		return r.change(o, false)
 	}
+}
+
+// mayEqual tells whether the key may be what a compare expects, mayDiffer
+// whether it may be something else; of an index that is not exact both may be.
+func (r register) mayEqual(o *Operation) bool {
+	if o.PrevIndex == 0 {
+		return r.value == o.Prev
+	}
+	return r.exact && r.index == o.PrevIndex || !r.exact && r.index < o.PrevIndex
+}
+
+func (r register) mayDiffer(o *Operation) bool {
+	if o.PrevIndex == 0 {
+		return r.value != o.Prev
+	}
+	return !r.exact || r.index != o.PrevIndex
 }
 
 func (r register) read(o Operation) (bool, register) {
@@ -260,11 +302,13 @@ func (r register) change(o Operation, exists bool) (bool, register) {
 	return true, next
 }
 
+// stepUnknown applies an unknown change if it can take effect here. Where that
+// is open it does: the order in which it comes last is the other case.
 func (r register) stepUnknown(o Operation) register {
 	switch {
-	case o.Op == Write, o.Op == CAS && r.exists && r.value == o.Prev:
+	case o.Op == Write, o.Op == Create && !r.exists, o.Op == Update && r.exists, o.Op == CAS && r.exists && r.mayEqual(&o):
 		return register{exists: true, value: o.Arg, index: r.index}
-	case o.Op == Delete && r.exists:
+	case o.Op == Delete && r.exists, o.Op == CAD && r.exists && r.mayEqual(&o):
 		return register{index: r.index}
 	}
 	return r
@@ -287,10 +331,14 @@ func (o Operation) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "p%d [%d,%d] %s", o.Process, o.Call, o.Return, o.Op)
 	switch o.Op {
-	case Write:
+	case Write, Create, Update:
 		fmt.Fprintf(&b, " %q", o.Arg)
-	case CAS:
-		fmt.Fprintf(&b, " %q to %q", o.Prev, o.Arg)
+	case CAS, CAD:
+		expected := fmt.Sprintf("%q", o.Prev)
+		if o.PrevIndex != 0 {
+			expected = fmt.Sprintf("@%d", o.PrevIndex)
+		}
+		fmt.Fprintf(&b, " %s to %q", expected, o.Arg)
 	}
 	fmt.Fprintf(&b, " %s", o.Outcome)
 	switch {

@@ -2,74 +2,225 @@ package jepsen
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"math/rand/v2"
+	"net"
+	"sync"
+	"time"
+
+	"holdfast/kernel"
 )
 
-// RegisterWorkload is a client's work on a few registers: quorum reads, writes
-// of values nobody else writes, swaps of the value last seen, and deletes.
-type RegisterWorkload struct {
-	// Keys are shared by all clients; few keys make much contention.
-	Keys []string
-	// Operations is how many operations to perform.
+// What an Env leaves open.
+const (
+	// DefaultTimeout bounds one operation of a workload.
+	DefaultTimeout = time.Second
+	// DefaultWatchTimeout bounds a long poll and a stream.
+	DefaultWatchTimeout = 3 * time.Second
+)
+
+// Env is where a workload's clients work. Endpoints, Now and Recorder must be
+// set, and at least one of Clients.
+type Env struct {
+	// Clients work at one time; their processes are Process, Process+1 and so
+	// on, which no other client of the history may have.
+	Clients, Process int
+	// Keys is how many keys they share; 0: the workload's own choice. Few keys
+	// make much contention.
+	Keys int
+	// Operations is how many steps each client makes, one operation or a few
+	// that belong together; 0: until the context ends.
 	Operations int
-	// Endpoints are the members; before each operation, with the chance
-	// SwitchChance in 0..1, the client moves to another one.
-	Endpoints    []string
-	SwitchChance float64
-	// Deletes mixes in deletes, about one in twenty operations.
-	Deletes bool
-	// Pause is called before every operation, if set, for pacing.
-	Pause func()
+	// Endpoints are the members. A client stays with one for long, so that some
+	// go on talking to a member that leads no more.
+	Endpoints []string
+	// Dial and Now are the clients' (see Client).
+	Dial func(ctx context.Context, addr string) (net.Conn, error)
+	Now  func() int64
+	// Ring is how many events the members remember; 0: the kernel's default. Some
+	// watches begin about there.
+	Ring int
+	// Seed decides, with the process, all that a client draws.
+	Seed uint64
+	// Bulk, if not 0, makes a third of the values up to so many bytes long: log
+	// records then cross the sectors of a disk.
+	Bulk int
+	// Pause is the longest that a client waits before a step; waits are drawn
+	// evenly from 0 to it.
+	Pause time.Duration
+	// Timeout and WatchTimeout bound an operation, and a poll or stream; 0:
+	// DefaultTimeout and DefaultWatchTimeout.
+	Timeout, WatchTimeout time.Duration
+	// Recorder takes each operation when it has ended.
+	Recorder *Recorder
 }
 
-// Run performs the work with c, drawing from rng, and records each operation.
-// The first endpoint drawn replaces c.Endpoint. It ends early, without error,
-// when ctx does; errors are the recorder's.
-func (w *RegisterWorkload) Run(ctx context.Context, c *Client, rng *rand.Rand, rec *Recorder) error {
-	last := make([]string, len(w.Keys)) // the value last seen of each key
-	c.Endpoint = w.Endpoints[rng.IntN(len(w.Endpoints))]
-	for n := 0; n < w.Operations && ctx.Err() == nil; n++ {
-		if w.Pause != nil {
-			w.Pause()
+// workload is one kind of work, done by each of its clients below the directory
+// of its name.
+type workload struct {
+	name string
+	work func(*session)
+	// keys is how many keys its clients share if nobody says otherwise; 0: its
+	// tree is fixed.
+	keys int
+}
+
+func (w *workload) root() string { return "/" + w.name }
+
+// names lists the keys that clients share, so many if that is not 0.
+func (w *workload) names(keys int) []string {
+	if keys == 0 {
+		keys = w.keys
+	}
+	if w.keys == 0 {
+		return nil
+	}
+	list := make([]string, keys)
+	for i := range list {
+		list[i] = fmt.Sprintf("%s/%d", w.root(), i)
+	}
+	return list
+}
+
+// allWorkloads gives them in the order in which Workloads lists them.
+func allWorkloads() []workload {
+	return []workload{
+		{"register", workRegister, 4},
+		{"cas", workCAS, 3},
+		{"queue", workQueue, 0},
+		{"dirs", workDirs, 0},
+		{"ttl", workTTL, 4},
+		{"lock", workLock, 1},
+		{"watch", workWatch, 0},
+		{"mixed", workMixed, 0},
+	}
+}
+
+// Workloads lists the names that RunWorkload knows. A workload writes only
+// below the directory of its name: /register and so on.
+func Workloads() []string {
+	var names []string
+	for _, w := range allWorkloads() {
+		names = append(names, w.name)
+	}
+	return names
+}
+
+func findWorkload(name string) (workload, error) {
+	for _, w := range allWorkloads() {
+		if w.name == name {
+			return w, nil
 		}
-		if rng.Float64() < w.SwitchChance {
-			c.Endpoint = w.Endpoints[rng.IntN(len(w.Endpoints))]
-		}
-		k := rng.IntN(len(w.Keys))
-		o := w.draw(rng, k, last[k], fmt.Sprintf("p%d-%d", c.Process, n))
-		o = c.Do(ctx, o)
-		last[k] = lastSeen(&o, last[k])
-		if err := rec.Record(o); err != nil {
-			return err
-		}
+	}
+	return workload{}, fmt.Errorf("workload %q: not known; choose of %v", name, Workloads())
+}
+
+// PauseFor is the Pause with which so many clients make about perSecond steps a
+// second together, as long as they are answered quickly.
+func PauseFor(clients int, perSecond float64) time.Duration {
+	return time.Duration(2 * float64(clients) / perSecond * float64(time.Second))
+}
+
+// RunWorkload lets the clients work until ctx ends or their steps are done.
+// What is under way when ctx ends is finished, but for watches, which end. The
+// error is the Env's or the recorder's; operations that fail are no error.
+func RunWorkload(ctx context.Context, name string, env Env) error {
+	w, err := findWorkload(name)
+	if err != nil {
+		return err
+	}
+	if err := env.complete(); err != nil {
+		return fmt.Errorf("workload %s: %w", name, err)
+	}
+	errs := make([]error, env.Clients)
+	var wg sync.WaitGroup
+	for i := range env.Clients {
+		wg.Go(func() {
+			s := newSession(ctx, &w, &env, i)
+			defer s.client.Close()
+			w.work(s)
+			errs[i] = s.err
+		})
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}
+
+func (env *Env) complete() error {
+	switch {
+	case len(env.Endpoints) == 0:
+		return errors.New("no endpoints; name one at least")
+	case env.Clients < 1 || env.Process < 0 || env.Keys < 0 || env.Operations < 0 || env.Pause < 0 || env.Ring < 0:
+		return fmt.Errorf("%d clients from process %d, %d keys, %d operations, pause %v; expect one client at least, and nothing negative",
+			env.Clients, env.Process, env.Keys, env.Operations, env.Pause)
+	case env.Now == nil || env.Recorder == nil:
+		return errors.New("no clock or no recorder; set Now and Recorder")
+	}
+	if env.Ring == 0 {
+		env.Ring = kernel.DefaultHistoryEvents
+	}
+	if env.Timeout <= 0 {
+		env.Timeout = DefaultTimeout
+	}
+	if env.WatchTimeout <= 0 {
+		env.WatchTimeout = DefaultWatchTimeout
 	}
 	return nil
 }
 
-// draw picks the next operation on key k.
-func (w *RegisterWorkload) draw(rng *rand.Rand, k int, last, fresh string) Operation {
-	o := Operation{Op: Read, Key: w.Keys[k]}
-	switch p := rng.IntN(100); {
-	case p < 5 && w.Deletes:
-		o.Op = Delete
-	case p < 35:
-		o.Op, o.Arg = Write, fresh
-	case p < 65 && last != "":
-		o.Op, o.Prev, o.Arg = CAS, last, fresh
-	}
-	return o
+// How many reads through one member may go without an answer before it is given
+// up, and the pause after each.
+const (
+	finalPatience = 10
+	finalPause    = 200 * time.Millisecond
+)
+
+// Finished is a workload that has come to its end.
+type Finished struct {
+	Name string
+	Keys int // as in its Env
 }
 
-// lastSeen is the value the client believes the key has after o.
-func lastSeen(o *Operation, before string) string {
-	switch {
-	case o.Missing, o.Op == Delete && o.Outcome == OK:
-		return ""
-	case o.Outcome == OK && (o.Op == Write || o.Op == CAS):
-		return o.Arg
-	case o.Result != "" && o.Op != Delete:
-		return o.Result
+// ReadBack reads, as process env.Process, what workloads have left through every
+// member: it lists their directories and reads the keys that their clients
+// shared. What is not answered is asked for again, up to a limit, after which
+// the member is left alone. It is for when everybody else has finished; the end
+// of ctx breaks it off.
+func ReadBack(ctx context.Context, work []Finished, env Env) error {
+	env.Clients = 1
+	if err := env.complete(); err != nil {
+		return fmt.Errorf("read back: %w", err)
 	}
-	return before
+	var reads []Operation
+	for _, f := range work {
+		w, err := findWorkload(f.Name)
+		if err != nil {
+			return fmt.Errorf("read back: %w", err)
+		}
+		reads = append(reads, Operation{Op: List, Key: w.root()})
+		for _, key := range w.names(f.Keys) {
+			reads = append(reads, Operation{Op: Read, Key: key})
+		}
+	}
+	s := newSession(ctx, &workload{name: "final"}, &env, 0)
+	defer s.client.Close()
+	for _, endpoint := range env.Endpoints {
+		s.client.Endpoint = endpoint
+		s.readBack(reads)
+	}
+	return s.err
+}
+
+// readBack performs reads through one member, until patience is at its end.
+func (s *session) readBack(reads []Operation) {
+	patience := finalPatience
+	for i := 0; i < len(reads) && s.err == nil; {
+		if s.perform(reads[i]).Outcome == OK {
+			i++
+			continue
+		}
+		if patience--; patience == 0 || !s.sleep(finalPause) {
+			return
+		}
+	}
 }

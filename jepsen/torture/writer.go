@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net/http"
 	"strconv"
 	"sync"
 	"time"
@@ -25,7 +24,8 @@ func counterKey(i int) string { return fmt.Sprintf("%s/counter-%d", root, i) }
 func (r *run) put(ctx context.Context, key, value string) (jepsen.Operation, error) {
 	ctx, cancel := context.WithTimeout(ctx, returnTime)
 	defer cancel()
-	c := &jepsen.Client{Process: r.Writers, Timeout: writeTime, Now: r.now, HTTP: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}}
+	c := &jepsen.Client{Process: r.Writers, Timeout: writeTime, Now: r.now}
+	defer c.Close()
 	for n := 0; ; n++ {
 		c.Endpoint = r.cluster.Members[n%len(r.cluster.Members)].ClientURL
 		o := c.Do(ctx, jepsen.Operation{Op: jepsen.Write, Key: key, Arg: value})
@@ -45,7 +45,7 @@ func (r *run) startWriters(ctx context.Context) (wait func() error) {
 	errs := make([]error, r.Writers)
 	for p := range r.Writers {
 		w := &writer{run: r, last: make([]string, counters), rng: rand.New(rand.NewPCG(r.Seed, uint64(p)+2))}
-		w.client = &jepsen.Client{Process: p, Timeout: writeTime, Now: r.now, HTTP: &http.Client{Transport: &http.Transport{}}}
+		w.client = &jepsen.Client{Process: p, Timeout: writeTime, Now: r.now}
 		wg.Go(func() { errs[p] = w.work(ctx) })
 	}
 	return func() error {
@@ -65,7 +65,7 @@ type writer struct {
 // work alternates between new keys and increments until ctx ends. Operations
 // are not cut short by that: one under way is finished and journalled.
 func (w *writer) work(ctx context.Context) error {
-	defer w.client.HTTP.CloseIdleConnections()
+	defer w.client.Close()
 	w.anotherMember()
 	for n := 0; ctx.Err() == nil; n++ {
 		o := jepsen.Operation{Op: jepsen.Write, Key: fmt.Sprintf("%s/key-%d-%06d", root, w.client.Process, n), Arg: fmt.Sprintf("%d.%d", w.client.Process, n)}

@@ -1,0 +1,191 @@
+package jepsen
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/valyala/fasthttp"
+)
+
+// ErrAnswer is wrapped by errors about answers that are not the API's.
+var ErrAnswer = errors.New("answer not understood")
+
+// reply is what the client reads of an answer's body.
+type reply struct {
+	Action    string     `json:"action"`
+	Node      *replyNode `json:"node"`
+	PrevNode  *replyNode `json:"prevNode"`
+	ErrorCode int        `json:"errorCode"`
+	Message   string     `json:"message"`
+	Cause     string     `json:"cause"`
+	Index     uint64     `json:"index"`
+}
+
+type replyNode struct {
+	Key           string      `json:"key"`
+	Value         string      `json:"value"`
+	Dir           bool        `json:"dir"`
+	TTL           int64       `json:"ttl"`
+	ModifiedIndex uint64      `json:"modifiedIndex"`
+	CreatedIndex  uint64      `json:"createdIndex"`
+	Nodes         []replyNode `json:"nodes"`
+}
+
+// indices notes the answer's X- headers; what is absent stays zero.
+func (o *Operation) indices(h *fasthttp.ResponseHeader) {
+	for _, x := range [...]struct {
+		name string
+		to   *uint64
+	}{{"X-Etcd-Index", &o.EtcdIndex}, {"X-Raft-Index", &o.RaftIndex}, {"X-Raft-Term", &o.RaftTerm}} {
+		*x.to, _ = strconv.ParseUint(string(h.Peek(x.name)), 10, 64)
+	}
+}
+
+// answer fills in o from a whole answer; an error means that it confirms
+// nothing.
+func (o *Operation) answer(status int, body []byte) error {
+	var r reply
+	if err := json.Unmarshal(body, &r); err != nil {
+		return fmt.Errorf("%w: status %d: %w", ErrAnswer, status, err)
+	}
+	o.ErrorCode = r.ErrorCode
+	switch {
+	case r.ErrorCode == 0 && (status == fasthttp.StatusOK || status == fasthttp.StatusCreated):
+		if r.Node == nil {
+			return fmt.Errorf("%w: status %d without a node", ErrAnswer, status)
+		}
+		o.success(&r)
+		return nil
+	case r.ErrorCode != 0 && status >= 400 && status < 500:
+		o.refusal(&r)
+		return nil
+	}
+	return fmt.Errorf("%w: status %d, code %d, %s (%s)", ErrAnswer, status, r.ErrorCode, r.Message, r.Cause)
+}
+
+func (o *Operation) success(r *reply) {
+	n := r.Node
+	o.Outcome, o.Action, o.Dir = OK, r.Action, n.Dir
+	o.ModifiedIndex, o.CreatedIndex, o.TTLLeft = n.ModifiedIndex, n.CreatedIndex, n.TTL
+	if n.Key != o.Key {
+		o.Node = n.Key
+	}
+	if r.PrevNode != nil {
+		o.PrevModified = r.PrevNode.ModifiedIndex
+	}
+	switch {
+	case o.Op == List || o.Op == LocalList:
+		o.Result, o.Nodes = n.Value, n.flatten(nil)
+		slices.SortFunc(o.Nodes, func(a, b Node) int { return strings.Compare(a.Key, b.Key) })
+	case o.Op.Reads():
+		o.Result = n.Value
+	case r.PrevNode != nil && o.Op != Write:
+		o.Result = r.PrevNode.Value
+	}
+}
+
+// flatten appends what lies below a node, at any depth.
+func (n *replyNode) flatten(to []Node) []Node {
+	for i := range n.Nodes {
+		m := &n.Nodes[i]
+		to = append(to, Node{
+			Key: m.Key, Value: m.Value, Dir: m.Dir, ModifiedIndex: m.ModifiedIndex, CreatedIndex: m.CreatedIndex, TTLLeft: m.TTL,
+		})
+		to = m.flatten(to)
+	}
+	return to
+}
+
+// refusal fills in an answer that is an error of the API. A read that finds
+// nothing is a success: it learned something.
+func (o *Operation) refusal(r *reply) {
+	o.Outcome, o.Error = Fail, r.Message
+	if o.EtcdIndex == 0 {
+		o.EtcdIndex = r.Index
+	}
+	if r.ErrorCode == codeKeyNotFound {
+		o.Missing = true
+		if o.Op.Reads() && !watches(o.Op) {
+			o.Outcome, o.Error = OK, ""
+		}
+	}
+	if r.ErrorCode == codeTestFailed {
+		o.met(r.Cause)
+	}
+}
+
+// met notes what a compare met instead of what it expected: a value in Result,
+// an index in PrevModified. The cause reads "[expected != actual]".
+func (o *Operation) met(cause string) {
+	expected := o.Prev
+	if o.PrevIndex != 0 {
+		expected = strconv.FormatUint(o.PrevIndex, 10)
+	}
+	actual, ok := strings.CutPrefix(cause, "["+expected+" != ")
+	if !ok {
+		return
+	}
+	actual = strings.TrimSuffix(actual, "]")
+	if o.PrevIndex == 0 {
+		o.Result = actual
+	} else {
+		o.PrevModified, _ = strconv.ParseUint(actual, 10, 64) // zero, as if it were not told
+	}
+}
+
+// watch reads the body of an answer to a watch as it comes. Complete says that
+// it was read to its end in good order.
+func (c *Client) watch(l *link, o *Operation) (complete bool, err error) {
+	stream := c.resp.BodyStream()
+	if stream == nil {
+		return false, fmt.Errorf("%w: status %d without a body", ErrAnswer, c.resp.StatusCode())
+	}
+	body := &io.LimitedReader{R: stream, N: maxAnswerBytes}
+	if c.resp.StatusCode() != fasthttp.StatusOK {
+		b, err := io.ReadAll(body)
+		if err != nil {
+			return false, fmt.Errorf("read answer: %w", err)
+		}
+		return true, o.answer(c.resp.StatusCode(), b)
+	}
+	chunked := c.resp.Header.ContentLength() == -1 // or the end of the connection may be that of the body
+	for events := json.NewDecoder(body); ; {
+		var r reply
+		err := events.Decode(&r)
+		switch {
+		case err == nil && r.Node == nil:
+			return false, fmt.Errorf("%w: an event without a node", ErrAnswer)
+		case err == nil:
+			o.Events = append(o.Events, r.event())
+			if o.Op == Stream {
+				o.EventsAt = append(o.EventsAt, c.Now())
+			}
+		case l.expired, body.N == 0: // the client's own will
+			o.Outcome = OK
+			return false, nil
+		case errors.Is(err, io.EOF) && l.ended && chunked:
+			return false, fmt.Errorf("read events: %w", io.ErrUnexpectedEOF)
+		case errors.Is(err, io.EOF):
+			o.Outcome = OK
+			return true, nil
+		default:
+			return false, fmt.Errorf("read events: %w", err)
+		}
+	}
+}
+
+func (r *reply) event() Event {
+	e := Event{
+		Index: r.Node.ModifiedIndex, Action: r.Action, Key: r.Node.Key, Dir: r.Node.Dir, Value: r.Node.Value,
+		CreatedIndex: r.Node.CreatedIndex,
+	}
+	if r.PrevNode != nil {
+		e.PrevIndex, e.PrevValue = r.PrevNode.ModifiedIndex, r.PrevNode.Value
+	}
+	return e
+}

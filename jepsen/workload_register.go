@@ -1,0 +1,59 @@
+package jepsen
+
+var registerKinds = []chosen{{Read, 32}, {LocalRead, 15}, {Write, 28}, {CAS, 20}, {Delete, 5}}
+
+// workRegister reads, writes, swaps and deletes a few registers; now and then
+// it asks all members for one.
+func workRegister(s *session) {
+	last := make([]seen, len(s.names))
+	for s.next() {
+		k := s.rng.IntN(len(s.names))
+		if s.oneIn(30) {
+			s.everywhere(Read, s.names[k])
+			continue
+		}
+		o := Operation{Op: s.choose(registerKinds), Key: s.names[k]}
+		if o.Op == CAS {
+			if o.Prev = last[k].value; o.Prev == "" {
+				o.Op = Read
+			}
+		}
+		if writes(o.Op) {
+			o.Arg = s.fresh()
+		}
+		o = s.do(o)
+		last[k].learn(&o)
+	}
+}
+
+var casKinds = []chosen{{CAS, 60}, {CAD, 12}, {Create, 14}, {Update, 11}, {Delete, 3}}
+
+// workCAS looks at a key and changes it on the condition of what it saw, mostly
+// at once, else after others had their chance. A look at one member's own view
+// may be old, and the condition with it.
+func workCAS(s *session) {
+	last := make([]seen, len(s.names))
+	for s.next() {
+		k := s.rng.IntN(len(s.names))
+		o := Operation{Op: s.choose(casKinds), Key: s.names[k]}
+		if (o.Op == CAS || o.Op == CAD) && !s.oneIn(4) {
+			look := Operation{Op: Read, Key: o.Key}
+			if s.oneIn(5) {
+				look.Op = LocalRead
+			}
+			look = s.do(look)
+			last[k].learn(&look)
+			if s.oneIn(3) && !s.next() {
+				return
+			}
+		}
+		if (o.Op == CAS || o.Op == CAD) && !s.condition(&o, last[k]) {
+			o.Op = Create
+		}
+		if writes(o.Op) {
+			o.Arg = s.fresh()
+		}
+		o = s.do(o)
+		last[k].learn(&o)
+	}
+}
