@@ -1,6 +1,7 @@
 package disk
 
 import (
+	"encoding/binary"
 	"io/fs"
 	"strings"
 
@@ -8,176 +9,51 @@ import (
 	wsys "github.com/tetratelabs/wazero/sys"
 )
 
-// Limits of one disk.
-const (
-	// MaxBytes is the size of a disk; a write beyond it fails with EIO (WASI as wazero speaks it has no ENOSPC).
-	MaxBytes = 1 << 30
-	// MaxNameBytes bounds one name in a path.
-	MaxNameBytes = 255
-)
-
-// Op names an operation in Hooks.
-type Op uint8
-
-// The operations of a disk, as the hooks see them.
-const (
-	OpOpen Op = iota + 1
-	OpStat
-	OpMkdir
-	OpRename
-	OpRemove
-	OpChmod
-	OpUtimens
-	OpRead
-	OpWrite
-	OpSeek
-	OpReaddir
-	OpTruncate
-	OpSync
-	OpClose
-)
-
-// Hooks is what a disk wants of the world around it.
-type Hooks interface {
-	// Before is called when the process enters an operation. It may stay away for a while of virtual time (a slow disk),
-	// or not return at all (a killed process): until it has returned the disk is untouched.
-	Before(op Op)
-	// After is called with what was asked and what came of it: path and the numbers of the call, the bytes read or
-	// written (of a listing, the names), and the error.
-	After(op Op, path string, a, b int64, data []byte, errno sys.Errno)
-	// Now is the wall time that a change is stamped with, in nanoseconds since 1970.
-	Now() int64
-}
-
-// Disk is one member's file system. The zero value is not usable; see New. It must not be used by two goroutines at once.
-type Disk struct {
-	root    *inode
-	lastIno uint64
-	used    int64 // bytes of all files that have a name or are open
-	hooks   Hooks
-}
-
-// New returns an empty disk.
-func New() *Disk {
-	d := &Disk{hooks: quiet{}}
-	d.root = d.newInode(fs.ModeDir | 0o755)
-	d.root.nlink = 1
-	return d
-}
-
-// Mount returns the disk as a file system for one process, which announces what it does to hooks. What an earlier
-// process has left open is forgotten.
-func (d *Disk) Mount(hooks Hooks) sys.FS {
-	d.hooks = hooks
-	return &mount{d: d}
-}
-
-// Unsynced counts what a power cut could take away: sectors of named files, and names.
-func (d *Disk) Unsynced() (sectors, names int) {
-	var walk func(n *inode)
-	walk = func(n *inode) {
-		if !n.isDir() {
-			s, _ := n.file.unsynced()
-			sectors += s
-			return
-		}
-		names += len(n.dir.before)
-		for _, e := range n.dir.entries {
-			walk(e.node)
-		}
-	}
-	walk(d.root)
-	return sectors, names
-}
-
-type quiet struct{}
-
-func (quiet) Before(Op)                                         {}
-func (quiet) After(Op, string, int64, int64, []byte, sys.Errno) {}
-func (quiet) Now() int64                                        { return 0 }
-
-func (d *Disk) newInode(mode fs.FileMode) *inode {
-	d.lastIno++
-	now := d.hooks.Now()
-	return &inode{ino: d.lastIno, mode: mode, mtime: now, atime: now}
-}
-
-// walk finds the node of a cleaned, relative path; "." and "" are the root.
-func (d *Disk) walk(path string) (*inode, sys.Errno) {
-	n := d.root
-	for _, name := range split(path) {
-		if !n.isDir() {
-			return nil, sys.ENOTDIR
-		}
-		if n = n.dir.get(name); n == nil {
-			return nil, sys.ENOENT
-		}
-	}
-	return n, 0
-}
-
-// parent finds the directory that holds path's last name.
-func (d *Disk) parent(path string) (*inode, string, sys.Errno) {
-	names := split(path)
-	if len(names) == 0 {
-		return nil, "", sys.EINVAL
-	}
-	name := names[len(names)-1]
-	if len(name) > MaxNameBytes {
-		return nil, "", sys.ENAMETOOLONG
-	}
-	n, errno := d.walk(strings.Join(names[:len(names)-1], "/"))
-	if errno != 0 {
-		return nil, "", errno
-	}
-	if !n.isDir() {
-		return nil, "", sys.ENOTDIR
-	}
-	return n, name, 0
-}
-
-func split(path string) []string {
-	path = strings.Trim(path, "/")
-	if path == "" || path == "." {
-		return nil
-	}
-	return strings.Split(path, "/")
-}
-
-// link and unlink change a name and keep the books of what it named.
-func (d *Disk) link(dir *inode, name string, n *inode) {
-	n.nlink++
-	dir.dir.set(name, n)
-	dir.mtime = d.hooks.Now()
-}
-
-func (d *Disk) unlink(dir *inode, name string) {
-	n := dir.dir.get(name)
-	n.nlink--
-	if n.nlink == 0 {
-		d.used -= int64(len(n.file.data))
-	}
-	dir.dir.set(name, nil)
-	dir.mtime = d.hooks.Now()
-}
-
 // mount is a Disk as seen by one process.
 type mount struct {
 	sys.UnimplementedFS
-	d *Disk
+	d     *Disk
+	hooks Hooks
+	life  uint64
+}
+
+// enter begins an operation. If its errno is not 0, that is all that comes of it.
+func (m *mount) enter(op Op, path string) Fault {
+	dead := Fault{Errno: sys.EIO}
+	if m.life != m.d.life {
+		return dead
+	}
+	fault := m.hooks.Before(op, path)
+	if m.life != m.d.life { // cut off while it was about to begin
+		return dead
+	}
+	return fault
 }
 
 func (m *mount) done(op Op, path string, a, b int64, errno sys.Errno) sys.Errno {
-	m.d.hooks.After(op, path, a, b, nil, errno)
+	m.hooks.After(op, path, a, b, nil, errno)
 	return errno
+}
+
+// stat answers a stat and announces all that it answers.
+func (m *mount) stat(path string, n *inode) (wsys.Stat_t, sys.Errno) {
+	st := n.stat()
+	data := append([]byte(path), 0)
+	for _, v := range []uint64{st.Ino, uint64(st.Mode), st.Nlink, uint64(st.Atim)} {
+		data = binary.LittleEndian.AppendUint64(data, v)
+	}
+	m.hooks.After(OpStat, path, st.Size, st.Mtim, data, 0)
+	return st, 0
 }
 
 // OpenFile implements sys.FS.
 func (m *mount) OpenFile(path string, flag sys.Oflag, perm fs.FileMode) (sys.File, sys.Errno) {
-	m.d.hooks.Before(OpOpen)
-	h, errno := m.open(path, flag, perm)
-	m.d.hooks.After(OpOpen, path, int64(flag), 0, nil, errno)
-	if errno != 0 {
+	errno := m.enter(OpOpen, path).Errno
+	var h *handle
+	if errno == 0 {
+		h, errno = m.open(path, flag, perm)
+	}
+	if m.done(OpOpen, path, int64(flag), int64(perm), errno) != 0 {
 		return nil, errno
 	}
 	return h, 0
@@ -204,25 +80,28 @@ func (m *mount) open(path string, flag sys.Oflag, perm fs.FileMode) (*handle, sy
 		return nil, sys.ENOTDIR
 	}
 	if flag&sys.O_TRUNC != 0 && !n.isDir() {
-		m.d.used -= int64(len(n.file.data))
+		before := len(n.file.data)
 		n.file.truncate(0)
-		n.mtime = m.d.hooks.Now()
+		m.d.resized(n, before)
+		n.mtime = m.hooks.Now()
 	}
 	return &handle{
-		d: m.d, node: n, path: path, append: flag&sys.O_APPEND != 0,
+		m: m, node: n, path: path, append: flag&sys.O_APPEND != 0,
 		canRead: access != sys.O_WRONLY, canWrite: access != 0,
 	}, 0
 }
 
 // Stat implements sys.FS.
 func (m *mount) Stat(path string) (wsys.Stat_t, sys.Errno) {
-	m.d.hooks.Before(OpStat)
-	n, errno := m.d.walk(path)
+	errno := m.enter(OpStat, path).Errno
+	var n *inode
+	if errno == 0 {
+		n, errno = m.d.walk(path)
+	}
 	if errno != 0 {
 		return wsys.Stat_t{}, m.done(OpStat, path, 0, 0, errno)
 	}
-	st := n.stat()
-	return st, m.done(OpStat, path, st.Size, st.Mtim, 0)
+	return m.stat(path, n)
 }
 
 // Lstat implements sys.FS; there are no links.
@@ -230,16 +109,22 @@ func (m *mount) Lstat(path string) (wsys.Stat_t, sys.Errno) { return m.Stat(path
 
 // Readlink implements sys.FS; nothing is a link.
 func (m *mount) Readlink(path string) (string, sys.Errno) {
-	if _, errno := m.d.walk(path); errno != 0 {
-		return "", errno
+	errno := m.enter(OpReadlink, path).Errno
+	if errno == 0 {
+		if _, errno = m.d.walk(path); errno == 0 {
+			errno = sys.EINVAL
+		}
 	}
-	return "", sys.EINVAL
+	return "", m.done(OpReadlink, path, 0, 0, errno)
 }
 
 // Mkdir implements sys.FS.
 func (m *mount) Mkdir(path string, perm fs.FileMode) sys.Errno {
-	m.d.hooks.Before(OpMkdir)
-	return m.done(OpMkdir, path, int64(perm), 0, m.mkdir(path, perm))
+	errno := m.enter(OpMkdir, path).Errno
+	if errno == 0 {
+		errno = m.mkdir(path, perm)
+	}
+	return m.done(OpMkdir, path, int64(perm), 0, errno)
 }
 
 func (m *mount) mkdir(path string, perm fs.FileMode) sys.Errno {
@@ -259,18 +144,24 @@ func (m *mount) mkdir(path string, perm fs.FileMode) sys.Errno {
 
 // Chmod implements sys.FS. The bits are kept, not enforced.
 func (m *mount) Chmod(path string, perm fs.FileMode) sys.Errno {
-	m.d.hooks.Before(OpChmod)
-	n, errno := m.d.walk(path)
+	errno := m.enter(OpChmod, path).Errno
 	if errno == 0 {
-		n.mode = n.mode&^fs.ModePerm | perm.Perm()
+		var n *inode
+		if n, errno = m.d.walk(path); errno == 0 {
+			n.mode = n.mode&^fs.ModePerm | perm.Perm()
+		}
 	}
 	return m.done(OpChmod, path, int64(perm), 0, errno)
 }
 
 // Rename implements sys.FS, replacing the target as POSIX does.
 func (m *mount) Rename(from, to string) sys.Errno {
-	m.d.hooks.Before(OpRename)
-	return m.done(OpRename, from+"\x00"+to, 0, 0, m.rename(from, to))
+	both := from + "\x00" + to
+	errno := m.enter(OpRename, both).Errno
+	if errno == 0 {
+		errno = m.rename(from, to)
+	}
+	return m.done(OpRename, both, 0, 0, errno)
 }
 
 func (m *mount) rename(from, to string) sys.Errno {
@@ -289,6 +180,7 @@ func (m *mount) rename(from, to string) sys.Errno {
 	if n.isDir() && strings.HasPrefix(strings.Trim(to, "/")+"/", strings.Trim(from, "/")+"/") && from != to {
 		return sys.EINVAL // into itself
 	}
+	o := &nameOp{changes: []change{{fromDir, fromName, nil}, {toDir, toName, n}}}
 	if old := toDir.dir.get(toName); old == n {
 		return 0
 	} else if old != nil {
@@ -297,28 +189,34 @@ func (m *mount) rename(from, to string) sys.Errno {
 			return sys.ENOTDIR
 		case !n.isDir() && old.isDir():
 			return sys.EISDIR
-		case old.isDir() && len(old.dir.entries) > 0:
+		case len(old.dir.entries) > 0:
 			return sys.ENOTEMPTY
 		}
-		m.d.unlink(toDir, toName)
+		m.d.free(o, old)
 	}
-	n.nlink++ // so that taking the old name away does not free it
-	m.d.unlink(fromDir, fromName)
-	n.nlink--
-	m.d.link(toDir, toName, n)
+	if fromDir != toDir {
+		o.within = m.d.above(to)
+	}
+	m.d.do(o)
 	return 0
 }
 
 // Rmdir implements sys.FS.
-func (m *mount) Rmdir(path string) sys.Errno {
-	m.d.hooks.Before(OpRemove)
-	return m.done(OpRemove, path, 1, 0, m.remove(path, true))
-}
+func (m *mount) Rmdir(path string) sys.Errno { return m.removing(path, true) }
 
 // Unlink implements sys.FS.
-func (m *mount) Unlink(path string) sys.Errno {
-	m.d.hooks.Before(OpRemove)
-	return m.done(OpRemove, path, 0, 0, m.remove(path, false))
+func (m *mount) Unlink(path string) sys.Errno { return m.removing(path, false) }
+
+func (m *mount) removing(path string, wantDir bool) sys.Errno {
+	errno := m.enter(OpRemove, path).Errno
+	if errno == 0 {
+		errno = m.remove(path, wantDir)
+	}
+	kind := int64(0)
+	if wantDir {
+		kind = 1
+	}
+	return m.done(OpRemove, path, kind, 0, errno)
 }
 
 func (m *mount) remove(path string, wantDir bool) sys.Errno {
@@ -343,10 +241,12 @@ func (m *mount) remove(path string, wantDir bool) sys.Errno {
 
 // Utimens implements sys.FS.
 func (m *mount) Utimens(path string, atim, mtim int64) sys.Errno {
-	m.d.hooks.Before(OpUtimens)
-	n, errno := m.d.walk(path)
+	errno := m.enter(OpUtimens, path).Errno
 	if errno == 0 {
-		n.setTimes(atim, mtim)
+		var n *inode
+		if n, errno = m.d.walk(path); errno == 0 {
+			n.setTimes(atim, mtim)
+		}
 	}
 	return m.done(OpUtimens, path, atim, mtim, errno)
 }

@@ -1,6 +1,7 @@
 package disk
 
 import (
+	"encoding/binary"
 	"io"
 	"io/fs"
 
@@ -12,7 +13,7 @@ import (
 // it had written.
 type handle struct {
 	sys.UnimplementedFile
-	d                 *Disk
+	m                 *mount
 	node              *inode
 	path              string // as opened, for the log
 	offset            int64
@@ -22,9 +23,11 @@ type handle struct {
 }
 
 func (h *handle) after(op Op, a, b int64, data []byte, errno sys.Errno) sys.Errno {
-	h.d.hooks.After(op, h.path, a, b, data, errno)
+	h.m.hooks.After(op, h.path, a, b, data, errno)
 	return errno
 }
+
+func (h *handle) enter(op Op) Fault { return h.m.enter(op, h.path) }
 
 // Dev implements sys.File.
 func (h *handle) Dev() (uint64, sys.Errno) { return 1, 0 }
@@ -46,9 +49,10 @@ func (h *handle) SetAppend(on bool) sys.Errno {
 
 // Stat implements sys.File.
 func (h *handle) Stat() (wsys.Stat_t, sys.Errno) {
-	h.d.hooks.Before(OpStat)
-	st := h.node.stat()
-	return st, h.after(OpStat, st.Size, st.Mtim, nil, 0)
+	if errno := h.enter(OpStat).Errno; errno != 0 {
+		return wsys.Stat_t{}, h.after(OpStat, 0, 0, nil, errno)
+	}
+	return h.m.stat(h.path, h.node)
 }
 
 // Read implements sys.File.
@@ -60,8 +64,10 @@ func (h *handle) Read(p []byte) (int, sys.Errno) {
 
 // Pread implements sys.File.
 func (h *handle) Pread(p []byte, off int64) (int, sys.Errno) {
-	h.d.hooks.Before(OpRead)
+	errno := h.enter(OpRead).Errno
 	switch {
+	case errno != 0:
+		return 0, h.after(OpRead, off, 0, nil, errno)
 	case h.node.isDir():
 		return 0, h.after(OpRead, off, 0, nil, sys.EISDIR)
 	case !h.canRead:
@@ -78,82 +84,85 @@ func (h *handle) Pread(p []byte, off int64) (int, sys.Errno) {
 
 // Write implements sys.File.
 func (h *handle) Write(p []byte) (int, sys.Errno) {
-	h.d.hooks.Before(OpWrite)
 	if h.append {
 		h.offset = int64(len(h.node.file.data))
 	}
-	errno := h.write(p, h.offset)
-	if errno = h.after(OpWrite, h.offset, int64(len(p)), p, errno); errno != 0 {
-		return 0, errno
-	}
-	h.offset += int64(len(p))
-	return len(p), 0
+	n, errno := h.Pwrite(p, h.offset)
+	h.offset += int64(n)
+	return n, errno
 }
 
 // Pwrite implements sys.File.
 func (h *handle) Pwrite(p []byte, off int64) (int, sys.Errno) {
-	h.d.hooks.Before(OpWrite)
-	if errno := h.after(OpWrite, off, int64(len(p)), p, h.write(p, off)); errno != 0 {
-		return 0, errno
+	fits, errno := h.room(off, int64(len(p)))
+	if errno == 0 {
+		h.m.d.writing = entered{h.node, p[:fits], int(off)}
+		defer func() { h.m.d.writing = entered{} }()
 	}
-	return len(p), 0
+	fault := h.enter(OpWrite)
+	if fault.Errno != 0 {
+		n := 0
+		if errno == 0 && fault.Chance != nil {
+			n, _ = h.m.d.tear(h.m.d.writing, &dice{chance: fault.Chance}, false)
+		}
+		return 0, h.after(OpWrite, off, int64(n), p, fault.Errno)
+	}
+	if errno != 0 {
+		return 0, h.after(OpWrite, off, 0, p, errno)
+	}
+	before := len(h.node.file.data)
+	h.node.file.writeAt(p[:fits], int(off))
+	h.m.d.resized(h.node, before)
+	h.node.mtime = h.m.hooks.Now()
+	return fits, h.after(OpWrite, off, int64(fits), p, 0)
 }
 
-func (h *handle) write(p []byte, off int64) sys.Errno {
+// room tells how many of the bytes to be written at off fit on the disk, or why none can be written.
+func (h *handle) room(off, bytes int64) (int, sys.Errno) {
 	switch {
 	case h.node.isDir():
-		return sys.EISDIR
+		return 0, sys.EISDIR
 	case !h.canWrite:
-		return sys.EBADF
+		return 0, sys.EBADF
 	case off < 0:
-		return sys.EINVAL
+		return 0, sys.EINVAL
+	case bytes == 0:
+		return 0, 0
 	}
-	if errno := h.reserve(off + int64(len(p))); errno != 0 {
-		return errno
+	size := int64(len(h.node.file.data))
+	if more := off + bytes - size; more > 0 {
+		free := min(h.m.d.capacity-h.m.d.used, MaxBytes-size)
+		bytes -= max(more-max(free, 0), 0)
+		if bytes <= 0 {
+			return 0, sys.EIO
+		}
 	}
-	h.node.file.writeAt(p, int(off))
-	h.node.mtime = h.d.hooks.Now()
-	return 0
-}
-
-// reserve makes room for the file to be size long, or says that the disk is full.
-func (h *handle) reserve(size int64) sys.Errno {
-	more := size - int64(len(h.node.file.data))
-	if more <= 0 {
-		return 0
-	}
-	if size > MaxBytes || h.d.used+more > MaxBytes {
-		return sys.EIO
-	}
-	if h.node.nlink > 0 { // what has no name any more is not on the books
-		h.d.used += more
-	}
-	return 0
+	return int(bytes), 0
 }
 
 // Truncate implements sys.File.
 func (h *handle) Truncate(size int64) sys.Errno {
-	h.d.hooks.Before(OpTruncate)
-	return h.after(OpTruncate, size, 0, nil, h.truncate(size))
+	errno := h.enter(OpTruncate).Errno
+	if errno == 0 {
+		errno = h.truncate(size)
+	}
+	return h.after(OpTruncate, size, 0, nil, errno)
 }
 
 func (h *handle) truncate(size int64) sys.Errno {
-	switch {
-	case h.node.isDir():
-		return sys.EISDIR
-	case !h.canWrite:
-		return sys.EBADF
-	case size < 0:
+	if size < 0 {
 		return sys.EINVAL
 	}
-	if errno := h.reserve(size); errno != 0 {
+	before := len(h.node.file.data)
+	more := size - int64(before)
+	if fits, errno := h.room(int64(before), max(more, 0)); errno != 0 {
 		return errno
-	}
-	if less := int64(len(h.node.file.data)) - size; less > 0 && h.node.nlink > 0 {
-		h.d.used -= less
+	} else if int64(fits) < more {
+		return sys.EIO
 	}
 	h.node.file.truncate(int(size))
-	h.node.mtime = h.d.hooks.Now()
+	h.m.d.resized(h.node, before)
+	h.node.mtime = h.m.hooks.Now()
 	return 0
 }
 
@@ -162,7 +171,10 @@ type fileOffset = int64
 
 // Seek implements sys.File.
 func (h *handle) Seek(offset fileOffset, whence int) (fileOffset, sys.Errno) {
-	h.d.hooks.Before(OpSeek)
+	errno := h.enter(OpSeek).Errno
+	if errno != 0 {
+		return 0, h.after(OpSeek, offset, int64(whence), nil, errno)
+	}
 	if h.node.isDir() {
 		if offset != 0 || whence != io.SeekStart {
 			return 0, h.after(OpSeek, offset, int64(whence), nil, sys.EINVAL)
@@ -189,9 +201,12 @@ func (h *handle) Seek(offset fileOffset, whence int) (fileOffset, sys.Errno) {
 
 // Readdir implements sys.File; names come sorted.
 func (h *handle) Readdir(n int) ([]sys.Dirent, sys.Errno) {
-	h.d.hooks.Before(OpReaddir)
-	if !h.node.isDir() {
-		return nil, h.after(OpReaddir, 0, 0, nil, sys.ENOTDIR)
+	errno := h.enter(OpReaddir).Errno
+	if errno == 0 && !h.node.isDir() {
+		errno = sys.ENOTDIR
+	}
+	if errno != 0 {
+		return nil, h.after(OpReaddir, 0, 0, nil, errno)
 	}
 	all := h.node.dir.entries
 	left := all[min(h.read, len(all)):]
@@ -199,10 +214,10 @@ func (h *handle) Readdir(n int) ([]sys.Dirent, sys.Errno) {
 		left = left[:n]
 	}
 	out := make([]sys.Dirent, 0, len(left))
-	var names []byte // each ended by a zero byte
+	var names []byte // each ended by a zero byte and its inode
 	for _, e := range left {
 		out = append(out, sys.Dirent{Ino: e.node.ino, Name: e.name, Type: e.node.mode & fs.ModeType})
-		names = append(append(names, e.name...), 0)
+		names = binary.LittleEndian.AppendUint64(append(append(names, e.name...), 0), e.node.ino)
 	}
 	h.read += len(left)
 	return out, h.after(OpReaddir, int64(h.read), int64(len(out)), names, 0)
@@ -210,13 +225,23 @@ func (h *handle) Readdir(n int) ([]sys.Dirent, sys.Errno) {
 
 // Sync implements sys.File: of a file its bytes and length, of a directory its names.
 func (h *handle) Sync() sys.Errno {
-	h.d.hooks.Before(OpSync)
-	if h.node.isDir() {
-		h.node.dir.sync()
-	} else {
+	fault := h.enter(OpSync)
+	var failing *dice
+	if fault.Errno != 0 {
+		if fault.Chance == nil {
+			return h.after(OpSync, 0, 0, nil, fault.Errno)
+		}
+		failing = &dice{chance: fault.Chance}
+	}
+	switch {
+	case h.node.isDir():
+		h.m.d.syncDir(h.node, failing)
+	case failing != nil:
+		h.node.file.syncFailing(failing)
+	default:
 		h.node.file.sync()
 	}
-	return h.after(OpSync, 0, 0, nil, 0)
+	return h.after(OpSync, 0, 0, nil, fault.Errno)
 }
 
 // Datasync implements sys.File.
@@ -224,9 +249,11 @@ func (h *handle) Datasync() sys.Errno { return h.Sync() }
 
 // Utimens implements sys.File.
 func (h *handle) Utimens(atim, mtim int64) sys.Errno {
-	h.d.hooks.Before(OpUtimens)
-	h.node.setTimes(atim, mtim)
-	return h.after(OpUtimens, atim, mtim, nil, 0)
+	errno := h.enter(OpUtimens).Errno
+	if errno == 0 {
+		h.node.setTimes(atim, mtim)
+	}
+	return h.after(OpUtimens, atim, mtim, nil, errno)
 }
 
 // Close implements sys.File. It neither announces itself nor flushes: the host also closes what a killed process had open.

@@ -1,9 +1,9 @@
 package disk
 
 import (
+	"bytes"
 	"io/fs"
 	"slices"
-	"strings"
 
 	"github.com/tetratelabs/wazero/sys"
 )
@@ -37,9 +37,13 @@ type file struct {
 	data []byte // the volatile half
 	// durableSize is the length at the last sync.
 	durableSize int
+	// lowest is the smallest length since the last sync.
+	lowest int
 	// before holds, for every sector below durableSize that changed since the last sync, what it was. A map: it is only
-	// ever read by key, or in sorted order.
+	// ever read by key, or where order does not matter.
 	before map[int][]byte
+	// skipped holds the sectors that a sync failed to save and that count as clean since.
+	skipped map[int]struct{}
 }
 
 // remember saves the sectors that a change of data[from:to] is about to touch.
@@ -60,12 +64,21 @@ func (f *file) remember(from, to int) {
 }
 
 func (f *file) writeAt(p []byte, off int) {
+	if len(p) == 0 {
+		return
+	}
 	end := off + len(p)
 	f.remember(min(off, len(f.data)), end)
 	if end > len(f.data) {
 		f.grow(end)
 	}
 	copy(f.data[off:], p)
+	if len(f.skipped) == 0 {
+		return
+	}
+	for s := off / SectorBytes; s*SectorBytes < end; s++ {
+		delete(f.skipped, s)
+	}
 }
 
 func (f *file) grow(size int) {
@@ -78,24 +91,82 @@ func (f *file) grow(size int) {
 }
 
 func (f *file) truncate(size int) {
-	if size < len(f.data) {
-		f.remember(size, len(f.data))
-		f.data = f.data[:size]
+	if size >= len(f.data) {
+		f.remember(len(f.data), size)
+		f.grow(size)
 		return
 	}
-	f.remember(len(f.data), size)
-	f.grow(size)
+	f.remember(size, len(f.data))
+	f.data = f.data[:size]
+	f.lowest = min(f.lowest, size)
+	for s := range f.skipped { // each decided for itself
+		if s*SectorBytes >= size {
+			delete(f.skipped, s)
+		}
+	}
 }
 
+// sync makes the volatile half durable, but for the sectors that an earlier sync has failed to save.
 func (f *file) sync() {
-	f.durableSize = len(f.data)
-	clear(f.before)
+	if len(f.skipped) == 0 {
+		f.durableSize, f.lowest = len(f.data), len(f.data)
+		clear(f.before)
+		return
+	}
+	// Lengths are saved: what was cut off is gone.
+	old, saved := f.durable()[:min(f.durableSize, f.lowest)], slices.Clone(f.data)
+	for s := range f.skipped { // in any order: sectors do not overlap
+		part := saved[s*SectorBytes : min((s+1)*SectorBytes, len(saved))]
+		clear(part)
+		copy(part, old[min(s*SectorBytes, len(old)):])
+	}
+	f.setDurable(saved)
 }
 
-// unsynced counts the sectors that a power cut may lose or garble, and tells whether the length is among it.
-func (f *file) unsynced() (sectors int, size bool) {
+// syncFailing is a sync that fails: what a power cut might have left becomes durable, and the rest of the work may be
+// taken for done.
+func (f *file) syncFailing(by *dice) {
+	f.setDurable(f.surviving(KeptSome, by.below(5), by))
+	if by.coin() {
+		return
+	}
+	f.skipped = map[int]struct{}{}
+	for s := 0; s*SectorBytes < len(f.data); s++ {
+		if _, changed := f.before[s]; changed || s*SectorBytes+len(sector(f.data, s)) > f.durableSize {
+			f.skipped[s] = struct{}{}
+		}
+	}
+}
+
+// setDurable makes other bytes the durable half.
+func (f *file) setDurable(b []byte) {
+	f.durableSize, f.lowest = len(b), min(len(b), len(f.data))
+	f.before = nil
+	for s := 0; s*SectorBytes < len(b); s++ {
+		old := sector(b, s)
+		if now := sector(f.data, s); len(now) < len(old) || !bytes.Equal(now[:len(old)], old) {
+			if f.before == nil {
+				f.before = map[int][]byte{}
+			}
+			f.before[s] = slices.Clone(old)
+		}
+	}
+}
+
+// sector returns what b has of a sector.
+func sector(b []byte, s int) []byte {
+	return b[min(s*SectorBytes, len(b)):min((s+1)*SectorBytes, len(b))]
+}
+
+// clean tells whether both halves are the same.
+func (f *file) clean() bool {
+	return len(f.before) == 0 && len(f.data) == f.durableSize && f.lowest == f.durableSize
+}
+
+// unsynced counts the sectors that a power cut may lose or garble.
+func (f *file) unsynced() int {
 	grown := (len(f.data)+SectorBytes-1)/SectorBytes - (f.durableSize+SectorBytes-1)/SectorBytes
-	return len(f.before) + max(grown, 0), len(f.data) != f.durableSize
+	return len(f.before) + max(grown, 0)
 }
 
 // durable returns the bytes as of the last sync.
@@ -107,69 +178,6 @@ func (f *file) durable() []byte {
 		end := min(at+SectorBytes, len(out))
 		clear(out[at:end])
 		copy(out[at:end], old)
-	}
-	return out
-}
-
-// entry is a name in a directory.
-type entry struct {
-	name string
-	node *inode
-}
-
-// dir is a directory's names in both halves.
-type dir struct {
-	entries []entry // the volatile half, sorted by name
-	// before holds, for every name that changed since the last sync, what it was (nil: absent), sorted by name.
-	before []entry
-}
-
-func find(entries []entry, name string) (int, bool) {
-	return slices.BinarySearchFunc(entries, name, func(e entry, name string) int { return strings.Compare(e.name, name) })
-}
-
-func (d *dir) get(name string) *inode {
-	if i, ok := find(d.entries, name); ok {
-		return d.entries[i].node
-	}
-	return nil
-}
-
-// set makes name mean node; nil removes it.
-func (d *dir) set(name string, node *inode) {
-	i, ok := find(d.entries, name)
-	if b, known := find(d.before, name); !known {
-		old := entry{name: name}
-		if ok {
-			old.node = d.entries[i].node
-		}
-		d.before = slices.Insert(d.before, b, old)
-	}
-	switch {
-	case node == nil && ok:
-		d.entries = slices.Delete(d.entries, i, i+1)
-	case node != nil && ok:
-		d.entries[i].node = node
-	case node != nil:
-		d.entries = slices.Insert(d.entries, i, entry{name, node})
-	}
-}
-
-func (d *dir) sync() { d.before = nil }
-
-// durable returns the names as of the last sync, sorted.
-func (d *dir) durable() []entry {
-	out := slices.Clone(d.entries)
-	for _, old := range d.before {
-		i, ok := find(out, old.name)
-		switch {
-		case ok && old.node == nil:
-			out = slices.Delete(out, i, i+1)
-		case ok:
-			out[i].node = old.node
-		case old.node != nil:
-			out = slices.Insert(out, i, old)
-		}
 	}
 	return out
 }
