@@ -8,6 +8,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+
+	"holdfast/sim/patch"
 )
 
 // GuestPackage is the production guest: a member, or a process of clients.
@@ -20,9 +23,14 @@ var ErrBuild = errors.New("build guest")
 type Build struct {
 	Package string // GuestPackage, unless it is a test's
 	Out     string // the file to write
-	Overlay string // a file for go build -overlay: faults planted in our sources, or a patched runtime; empty: none
+	Overlay string // a file for go build -overlay: faults planted in our sources; empty: none
 	Modfile string // another go.mod: faults planted in dependencies; empty: none
 	Dir     string // where in the module to build; empty: the working directory
+	// Edits are faults planted in sources, ours or others'. They join Overlay and Modfile.
+	Edits []patch.Edit
+	// PlainScheduler leaves the guest's runtime as the Go project made it: its goroutines then take turns in the order in which
+	// they became ready, for every seed. Otherwise see scheduler.
+	PlainScheduler bool
 }
 
 // BuildGuest compiles a guest with the go command. The module's bytes depend on the sources and the Go version only, not on
@@ -35,12 +43,25 @@ func BuildGuest(ctx context.Context, b Build) error {
 	if err := os.MkdirAll(filepath.Dir(out), 0o755); err != nil {
 		return fmt.Errorf("%w: %w", ErrBuild, err)
 	}
-	args := []string{"build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w -buildid=", "-o", out}
-	if b.Overlay != "" {
-		args = append(args, "-overlay", b.Overlay)
+	edits := b.Edits
+	if !b.PlainScheduler {
+		edits = slices.Concat(scheduler, edits)
 	}
-	if b.Modfile != "" {
-		args = append(args, "-modfile", b.Modfile)
+	dir, err := os.MkdirTemp("", "holdfast-guest")
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrBuild, err)
+	}
+	defer os.RemoveAll(dir)
+	flags, err := patch.Write(ctx, dir, patch.Sources{Dir: b.Dir, Overlay: b.Overlay, Modfile: b.Modfile}, edits)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrBuild, err)
+	}
+	args := []string{"build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w -buildid=", "-o", out}
+	if flags.Overlay != "" {
+		args = append(args, "-overlay", flags.Overlay)
+	}
+	if flags.Modfile != "" {
+		args = append(args, "-modfile", flags.Modfile)
 	}
 	cmd := exec.CommandContext(ctx, "go", append(args, b.Package)...)
 	cmd.Dir = b.Dir

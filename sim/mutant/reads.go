@@ -1,0 +1,33 @@
+package mutant
+
+import "holdfast/sim/patch"
+
+var reads = []Mutant{
+	{
+		ID:    "M01",
+		Fault: "a quorum read is answered by whoever takes itself for the leader, without asking the others",
+		Known: "etcd 0.4.1 and Consul 2014 (aphyr.com/posts/316, hashicorp/consul#54)",
+		Edits: []patch.Edit{{
+			File: "kernel/replica/rounds.go",
+			Old:  "	round.count(n.GetConfiguration().Configuration(), serverID(rr.r.cfg.ID))\n",
+			New:  "	round.count(n.GetConfiguration().Configuration(), serverID(rr.r.cfg.ID))\n	round.quorum = 0\n",
+		}},
+	},
+	{
+		ID:    "M41",
+		Fault: "a quorum read is confirmed by raft's VerifyLeader, which counts answers to heartbeats sent before the read",
+		Known: "hashicorp/raft v1.8.0, raft.go, verifyLeader; a stale read was reproduced with it",
+		Edits: []patch.Edit{{
+			File: "kernel/replica/rounds.go",
+			Old: `		n.VerifyLeader()
+		if err := rr.settle(round); err != nil {
+			return err
+		}
+`,
+			New: `		if err := n.await(n.VerifyLeader()); err != nil {
+			return ErrNoLeader
+		}
+`,
+		}},
+	},
+}

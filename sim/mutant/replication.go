@@ -1,0 +1,106 @@
+package mutant
+
+import "holdfast/sim/patch"
+
+var replication = []Mutant{
+	{
+		ID:    "M11",
+		Fault: "a request to append truncates the log behind its entries although they are there already",
+		Known: "akka-entity-replication#151, RedisLabs/raft#49",
+		Edits: []patch.Edit{
+			{
+				Module: moduleRaft, File: "raft.go",
+				Old: "			if entry.Term != storeEntry.Term {\n				r.logger.Warn(\"clearing log suffix\"",
+				New: "			if entry.Index <= lastLogIdx {\n				r.logger.Warn(\"clearing log suffix\"",
+			},
+			// This transport sends nothing twice. Now it does, as one that tries again after a lost answer: the same bytes, late.
+			{
+				File: "transport/raftrpc/handle.go",
+				Old:  "	took, err := h.call(c)\n	if c.class == ClassAppend {\n",
+				New: `	if c.class == ClassAppend && len(args.Entries) > 0 && rand.IntN(4) == 0 {
+		again := *args
+		again.Entries = slices.Clone(args.Entries)
+		late := c
+		late.encode = func(b []byte, e envelope) []byte { return appendAppendRequest(b, e, &again) }
+		late.decode = func([]byte) error { return nil }
+		time.AfterFunc(time.Duration(100+rand.IntN(900))*time.Millisecond, func() { _, _ = h.call(late) })
+	}
+	took, err := h.call(c)
+	if c.class == ClassAppend {
+`,
+			},
+			{
+				File: "transport/raftrpc/handle.go",
+				Old:  "	\"io\"\n",
+				New:  "	\"io\"\n	\"math/rand/v2\"\n	\"slices\"\n	\"time\"\n",
+			},
+		},
+	},
+	{
+		ID:    "M22",
+		Fault: "a forwarded write whose answer was lost is sent again, and so may be applied twice",
+		Known: "RedisLabs/redisraft#52, Raft dissertation section 6.3",
+		Edits: []patch.Edit{{
+			File: "kernel/replica/forward.go",
+			Old:  "			return frame{}, fmt.Errorf(\"%w (the connection to the leader broke)\", ErrUnknown)\n",
+			// Who gets ErrNoLeader tries again: it says that nothing was done.
+			New: "			return frame{}, fmt.Errorf(\"%w (the connection to the leader broke)\", ErrNoLeader)\n",
+		}},
+	},
+	{
+		ID:    "M24",
+		Fault: "the comparison of a swap is made before it is proposed, by the member that was asked, and not where it is applied",
+		Known: "the register test of aphyr.com/posts/316",
+		Edits: []patch.Edit{
+			{
+				File: "kernel/keys.go",
+				Old: `	if len(causes) > 0 {
+		return nil, s.refuse(CodeTestFailed, strings.Join(causes, " "))
+	}
+	return n, nil
+`,
+				New: "	return n, nil\n",
+			},
+			{
+				File: "httpd/keys.go",
+				Old:  "	answer, err := s.replica.Propose(context.Background(), wire)\n",
+				New: `	if refused := s.compareHere(&q.command); refused != nil {
+		s.sendRefusal(ctx, x, refused)
+		return
+	}
+	answer, err := s.replica.Propose(context.Background(), wire)
+`,
+			},
+			{
+				File: "httpd/keys.go",
+				Old:  "func (s *Server) sendEvent(",
+				New: `func (s *Server) compareHere(c *kernel.Command) *kernel.Error {
+	if c.Op != kernel.OpCompareAndSwap && c.Op != kernel.OpCompareAndDelete {
+		return nil
+	}
+	v, err := s.replica.Local()
+	if err != nil {
+		return refusalOf(err)
+	}
+	n, refused := v.Get(c.Path)
+	if refused != nil {
+		return refused
+	}
+	cause := ""
+	if c.PrevValue != "" && c.PrevValue != n.Value {
+		cause = "[" + c.PrevValue + " != " + n.Value + "]"
+	}
+	if c.PrevIndex != 0 && c.PrevIndex != n.Modified {
+		cause += "[prevIndex]"
+	}
+	if cause != "" {
+		return &kernel.Error{Code: kernel.CodeTestFailed, Cause: cause, Index: v.Index}
+	}
+	return nil
+}
+
+func (s *Server) sendEvent(`,
+			},
+		},
+	},
+}
