@@ -24,7 +24,15 @@ const (
 	forKeepAlive purpose = "keep-alive" // when a half-open connection is found out; entity: link
 	forSync      purpose = "sync"       // duration of an fsync; entity: machine
 	forOptions   purpose = "options"    // derived options of the run; entity: which
+	forFaults    purpose = "faults"     // the schedule; entity: which fault
+	forFault     purpose = "fault"      // what a fault does; entity: its number
+	forClockRate purpose = "clock-rate" // a machine's rate error; entity: machine
 	forWorkload  purpose = "workload"   // seed of a client process; entity: machine
+	forLink      purpose = "link"       // how slow a pair of machines is apart; entity: link from the lower to the higher
+	forHeavyTail purpose = "heavy-tail" // what a slow link adds to a segment; entity: link
+	forLoss      purpose = "loss"       // whether a lossy link loses a segment; entity: link
+	forFlaky     purpose = "flaky"      // whether a flaky link breaks a connection; entity: link
+	forGiveUp    purpose = "give-up"    // how long a kernel sends again to a machine that is off; entity: link
 )
 
 // at returns 64 evenly distributed bits.

@@ -44,29 +44,22 @@ func (s *socket) ring(at int64) {
 	p.wake(at)
 }
 
-// doorbellFile is the doorbell as an open file: reads deliver the ids as little-endian uint32, or EAGAIN.
-type doorbellFile struct {
-	sys.UnimplementedFile
-	p        *process
-	nonblock bool
-}
-
-// Read implements sys.File.
-func (f *doorbellFile) Read(b []byte) (int, sys.Errno) {
-	f.p.enter()
-	d := &f.p.door
+// take moves ids out of the queue, as little-endian uint32, and returns how many.
+func (d *doorbell) take(b []byte) int {
 	n := min(len(b)/4, len(d.queue))
-	if n == 0 {
-		f.p.step(opDoorRead, 0, 0, 0, nil)
-		return 0, sys.EAGAIN
-	}
 	for i, s := range d.queue[:n] {
 		s.rung = false
 		binary.LittleEndian.PutUint32(b[4*i:], uint32(s.id))
 	}
 	d.queue = append(d.queue[:0], d.queue[n:]...)
-	f.p.step(opDoorRead, uint64(n), 0, 0, b[:4*n])
-	return 4 * n, 0
+	return n
+}
+
+// doorbellFile is the doorbell as an open file. It is there to be waited for; what it has to tell is had by net_news.
+type doorbellFile struct {
+	sys.UnimplementedFile
+	p        *process
+	nonblock bool
 }
 
 // Stat implements sys.File: a pipe, so that package os waits for it with the poller.

@@ -2,7 +2,6 @@ package sim
 
 import (
 	"context"
-	"encoding/binary"
 
 	"holdfast/sim/internal/note"
 
@@ -27,6 +26,7 @@ func (w *world) exportHostCalls(ctx context.Context) error {
 		call    hostCall
 	}{
 		{"net_doorbell", 1, 0, netDoorbell},
+		{"net_news", 2, 1, netNews},
 		{"net_listen", 2, 1, netListen},
 		{"net_accept", 1, 1, netAccept},
 		{"net_dial", 2, 1, netDial},
@@ -38,8 +38,8 @@ func (w *world) exportHostCalls(ctx context.Context) error {
 		{"note", 3, 0, takeNote},
 	} {
 		call := f.call
-		b.NewFunctionBuilder().WithGoModuleFunction(api.GoModuleFunc(func(ctx context.Context, mod api.Module, stack []uint64) {
-			p := ctx.Value(processKey{}).(*process)
+		b.NewFunctionBuilder().WithGoModuleFunction(api.GoModuleFunc(func(_ context.Context, mod api.Module, stack []uint64) {
+			p := w.current
 			p.enter()
 			for i := range f.args {
 				stack[i] = uint64(uint32(stack[i])) // the upper half of an i32's slot is whatever was there
@@ -66,6 +66,17 @@ func netDoorbell(p *process, _ api.Memory, a []uint64) int32 {
 	p.door.fd = int32(a[0])
 	p.step(opDoorbell, a[0], 0, 0, nil)
 	return 0
+}
+
+// netNews tells the ids of sockets that have news, as many as there is room for.
+func netNews(p *process, mem api.Memory, a []uint64) int32 {
+	room, ok := mem.Read(uint32(a[0]), 4*uint32(min(a[1], maxSockets)))
+	if !ok {
+		return 0
+	}
+	n := p.door.take(room)
+	p.step(opNews, uint64(n), 0, 0, room[:4*n])
+	return int32(n)
 }
 
 func netListen(p *process, mem api.Memory, a []uint64) int32 {
@@ -173,7 +184,7 @@ func netClose(p *process, _ api.Memory, a []uint64) int32 {
 func takeNote(p *process, mem api.Memory, a []uint64) int32 {
 	b, _ := mem.Read(uint32(a[1]), min(uint32(a[2]), maxNoteBytes))
 	p.step(opNote, a[0], 0, 0, b)
-	p.m.w.noted(p, note.Kind(int32(a[0])), string(b))
+	p.m.w.noted(p, note.Kind(int32(a[0])), b)
 	return 0
 }
 
@@ -181,106 +192,13 @@ func takeNote(p *process, mem api.Memory, a []uint64) int32 {
 func (w *world) exportWASI(ctx context.Context) error {
 	b := w.runtime.NewHostModuleBuilder(wasi.ModuleName)
 	wasi.NewFunctionExporter().ExportFunctions(b)
-	b.NewFunctionBuilder().WithGoModuleFunction(api.GoModuleFunc(func(ctx context.Context, mod api.Module, stack []uint64) {
-		p := ctx.Value(processKey{}).(*process)
+	b.NewFunctionBuilder().WithGoModuleFunction(api.GoModuleFunc(func(_ context.Context, mod api.Module, stack []uint64) {
+		p := w.current
 		p.enter()
 		stack[0] = uint64(p.poll(mod.Memory(), stack))
 	}), words(4), words(1)).Export("poll_oneoff")
 	_, err := b.Instantiate(ctx)
 	return err
-}
-
-// The layout of poll_oneoff's subscriptions and events.
-const (
-	subscriptionBytes = 48
-	eventBytes        = 32
-	pollClock         = 0
-	pollRead          = 1
-	pollWrite         = 2
-	clockRealtime     = 0
-	clockAbsolute     = 1 // flag
-	maxSubscriptions  = 1 << 16
-	never             = int64(-1)
-)
-
-// poll is poll_oneoff: it waits until one of the subscriptions is due, and answers with all that then are. It is the only
-// call in which a process waits for anything but its disk.
-func (p *process) poll(mem api.Memory, a []uint64) uint32 {
-	in, out, n, result := uint32(a[0]), uint32(a[1]), uint32(a[2]), uint32(a[3])
-	if n == 0 || n > maxSubscriptions {
-		return errInvalid
-	}
-	subs, ok := mem.Read(in, n*subscriptionBytes)
-	events, ok2 := mem.Read(out, n*eventBytes)
-	if !ok || !ok2 {
-		return errInvalid
-	}
-	clear(events)
-	p.subs = append(p.subs[:0], subs...) // a copy: deadlines are noted in it
-	subs = p.subs
-	due := p.deadline(subs)
-	for !p.anyReady(subs) && (due == never || p.local < due) {
-		p.park(due)
-	}
-	count := uint32(0)
-	for at := 0; at < len(subs); at += subscriptionBytes {
-		sub := subs[at:]
-		ready := sub[8] == pollClock && p.local >= p.dueAt(sub) || sub[8] != pollClock && p.ready(sub)
-		if !ready {
-			continue
-		}
-		e := events[count*eventBytes:]
-		copy(e, sub[:8]) // user data
-		e[10] = sub[8]
-		count++
-	}
-	mem.WriteUint32Le(result, count)
-	p.step(opPoll, uint64(n), uint64(due), uint64(count), events[:count*eventBytes])
-	return 0
-}
-
-// deadline is the earliest moment at which a clock subscription is due.
-func (p *process) deadline(subs []byte) int64 {
-	due := never
-	for at := 0; at < len(subs); at += subscriptionBytes {
-		if sub := subs[at:]; sub[8] == pollClock {
-			if d := p.dueAt(sub); due == never || d < due {
-				due = d
-			}
-		}
-	}
-	return due
-}
-
-// dueAt is when a clock subscription is due, in virtual time. A relative one is made absolute at the first look.
-func (p *process) dueAt(sub []byte) int64 {
-	const longest = 1 << 62
-	timeout := int64(min(binary.LittleEndian.Uint64(sub[24:]), longest))
-	if binary.LittleEndian.Uint16(sub[40:])&clockAbsolute == 0 {
-		timeout = min(timeout+p.m.clock.monotonic(p.local), longest)
-		binary.LittleEndian.PutUint64(sub[24:], uint64(timeout))
-		binary.LittleEndian.PutUint32(sub[16:], 1)
-		binary.LittleEndian.PutUint16(sub[40:], clockAbsolute)
-	}
-	if binary.LittleEndian.Uint32(sub[16:]) == clockRealtime {
-		return max(timeout-p.m.clock.wall(0), 0)
-	}
-	return max(timeout-p.m.clock.bootNanos, 0)
-}
-
-func (p *process) anyReady(subs []byte) bool {
-	for at := 0; at < len(subs); at += subscriptionBytes {
-		if sub := subs[at:]; sub[8] != pollClock && p.ready(sub) {
-			return true
-		}
-	}
-	return false
-}
-
-// ready answers for a file: only the doorbell ever makes anybody wait.
-func (p *process) ready(sub []byte) bool {
-	fd := int32(binary.LittleEndian.Uint32(sub[16:]))
-	return sub[8] == pollWrite || fd != p.door.fd || len(p.door.queue) > 0
 }
 
 // wasmPages bounds a process's memory: 1 GiB.

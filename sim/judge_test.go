@@ -10,19 +10,21 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// judged gives the verdict on a history of a world of one member, after a partition and a kill.
-func judged(t *testing.T, h jepsen.History, tweak func(*world)) (*Report, error) {
+// judged gives the verdict on a history of a world of one member.
+func judged(t *testing.T, h jepsen.History, finished bool, tweak func(*world)) (*Report, error) {
 	t.Helper()
 	var text bytes.Buffer
 	require.NoError(t, h.Encode(&text))
-	w := &world{plan: Plan{Clients: 2, CalmAtNanos: 100}, history: text.Bytes(), timeline: &timeline{}}
+	w := &world{
+		plan: Plan{CalmAtNanos: 100, Workloads: []Work{{Name: "register", Clients: 2}}}, history: text.Bytes(), timeline: &timeline{},
+		trace: plain(), toys: true,
+	}
 	w.add(&machine{name: "m1", ip: "10.0.0.1"})
-	w.counts = Counts{Kills: 1, Partitions: 1, HeldUp: 1}
 	if tweak != nil {
 		tweak(w)
 	}
 	rep := &Report{Counts: w.counts}
-	return rep, w.judge(rep, true)
+	return rep, w.judge(rep, finished)
 }
 
 // op is one operation on the only key, through the only member.
@@ -46,26 +48,42 @@ func whole() jepsen.History {
 	}
 }
 
-// A run is green only if its faults took place, and clients were served before and after them.
-func TestJudgeRefusesARunThatTestedNothing(t *testing.T) {
-	rep, err := judged(t, whole(), nil)
+// A run is green only if clients were served when all was healed, and soon.
+func TestJudgeAsksForProgress(t *testing.T) {
+	rep, err := judged(t, whole(), true, nil)
 	require.NoError(t, err)
 	assert.Equal(t, VerdictOK, rep.Verdict, rep.Detail)
 
-	_, err = judged(t, whole(), func(w *world) { w.counts.Kills = 0 })
-	require.ErrorIs(t, err, ErrUntested)
-	_, err = judged(t, whole(), func(w *world) { w.counts.HeldUp = 0 })
-	require.ErrorIs(t, err, ErrUntested)
-
+	late := whole()
+	late[2].Return += int64(progressWithin) + 100
 	for name, h := range map[string]jepsen.History{
 		"no operation":                    nil,
-		"no write confirmed in phase one": whole()[2:],
-		"no write confirmed in phase two": {whole()[0], whole()[3]},
+		"no write confirmed in phase two": {whole()[0], whole()[1]},
+		"no read confirmed in phase two":  whole()[:3],
+		"a write confirmed late":          late[:3],
 	} {
-		rep, err = judged(t, h, nil)
+		rep, err = judged(t, h, true, nil)
 		require.NoError(t, err, name)
-		assert.NotEqual(t, VerdictOK, rep.Verdict, name)
+		assert.Equal(t, VerdictLiveness, rep.Verdict, name)
 	}
+	rep, err = judged(t, whole(), false, nil)
+	require.NoError(t, err)
+	assert.Equal(t, VerdictLiveness, rep.Verdict, "the clients did not finish")
+	rep, err = judged(t, whole()[:3], true, func(w *world) { w.machines[0].cond.lost = rotten })
+	require.NoError(t, err)
+	assert.Equal(t, VerdictOK, rep.Verdict, "of a lost member nothing is asked")
+}
+
+// What the host saw outranks what the clients saw, and a guest that is no toy must have told of its log.
+func TestJudgeOfWhatTheHostSaw(t *testing.T) {
+	rep, err := judged(t, whole(), true, func(w *world) { w.violate("m1: it is back from the dead") })
+	require.NoError(t, err)
+	assert.Equal(t, VerdictSafety, rep.Verdict)
+	assert.Equal(t, "host", rep.Fired)
+	assert.Contains(t, rep.Detail, "back from the dead")
+
+	_, err = judged(t, whole(), true, func(w *world) { w.toys = false })
+	require.ErrorIs(t, err, ErrUntested)
 }
 
 // The clients of a run that was broken off leave operations out of the history that were under way: what they may have
@@ -77,13 +95,13 @@ func TestJudgeOfABrokenOffRun(t *testing.T) {
 		// Client 0 writes "under way" now, and client 1 reads it.
 		op(1, 30, 40, jepsen.Read, jepsen.OK, "under way", 6),
 	}
-	rep, err := judged(t, h, crash)
+	rep, err := judged(t, h, false, crash)
 	require.NoError(t, err)
 	assert.Equal(t, VerdictCrash, rep.Verdict, rep.Detail)
 
 	h[1].Result = "never written"
 	h[0].Return = 25
-	rep, err = judged(t, h, crash)
+	rep, err = judged(t, h, false, crash)
 	require.NoError(t, err)
 	assert.Equal(t, VerdictSafety, rep.Verdict, rep.Detail)
 }
@@ -94,12 +112,11 @@ func TestAccountable(t *testing.T) {
 		op(0, 1, 10, jepsen.Write, jepsen.OK, "a", 5), op(1, 2, 6, jepsen.Read, jepsen.OK, "a", 5),
 		op(1, 8, 12, jepsen.CAS, jepsen.OK, "b", 6), op(1, 13, 14, jepsen.Read, jepsen.OK, "c", 7),
 	}
-	got := accountable(h, 2)
+	got := accountable(h, false)
 	require.Len(t, got, 3)
 	assert.Equal(t, h[:2], got[:2])
 	assert.Equal(t, jepsen.Unknown, got[2].Outcome)
 	assert.Zero(t, got[2].ModifiedIndex)
-	assert.Empty(t, accountable(h[1:], 2), "client 0 may have had something under way from the start")
-	read := append(h, op(2, 20, 21, jepsen.Read, jepsen.OK, "b", 6))
-	assert.Equal(t, read, accountable(read, 2), "who reads back begins when the others are done")
+	assert.Equal(t, h, accountable(h, true), "a run that went to its end")
+	assert.Empty(t, accountable(nil, false))
 }

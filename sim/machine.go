@@ -2,7 +2,6 @@ package sim
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -31,67 +30,52 @@ type machine struct {
 	incarnation int
 	proc        *process // nil: nothing runs
 	syncs       uint64   // fsyncs so far, the counter of their durations
+	basePPM     int64    // the rate error of its clock while no fault changes it
+	cond        health
 	// endsItself allows the process to exit with status 0.
 	endsItself bool
 	output     lines
 }
 
-// clock turns virtual time into what a machine's clocks show. Reading a clock costs readingNanos of virtual time, so that
-// a loop that waits for time to pass ends; since virtual time never goes back, neither does the monotonic clock.
-type clock struct {
-	bootNanos int64 // what the monotonic clock shows at virtual time 0
-	wallNanos int64 // what the wall clock is ahead of the truth; may be negative
-}
-
-// readingNanos is the price of a host call that asks for the time.
-const readingNanos = 40
-
-func (c *clock) monotonic(virtual int64) int64 { return c.bootNanos + virtual }
-func (c *clock) wall(virtual int64) int64      { return epochNanos + c.wallNanos + virtual }
-
 // errKilled unwinds a process that has to die where it stands.
 var errKilled = errors.New("killed")
 
-// process is one life of a machine: one wasm instance on a host goroutine of its own, which runs only while it holds the
-// baton. All fields belong to whoever holds it.
+// process is one life of a machine: one wasm instance in a coroutine of its own, which runs only while it holds the baton.
+// All fields belong to whoever holds it.
 type process struct {
-	m             *machine
-	resume, yield chan struct{}
-	local         int64 // its virtual time: the world's, plus what it has used up in this turn
-	wakeAt        int64 // when its next turn is planned; meaningful if planned
-	planned       bool
-	plan          uint64 // tells an event that its turn was planned anew
-	killed        bool
-	killAfter     int64 // host calls left to live once doomed
-	doomed        bool
-	done          bool
-	err           error // how it ended, if done
-	door          doorbell
-	sockets       sockets
-	subs          []byte // poll's copy of its subscriptions
-	readings      uint64 // clock readings so far
+	m         *machine
+	baton     *baton
+	local     int64 // its virtual time: the world's, plus what it has used up in this turn
+	wakeAt    int64 // when its next turn is planned; meaningful if planned
+	planned   bool
+	plan      uint64 // tells an event that its turn was planned anew
+	killed    bool
+	killAfter int64 // host calls left to live once doomed
+	doomed    bool
+	onDeath   func() // what else happens when it is killed; nil: nothing
+	done      bool
+	err       error // how it ended, if done
+	door      doorbell
+	sockets   sockets
+	subs      []byte // poll's copy of its subscriptions
+	readings  uint64 // clock readings so far
 }
-
-type processKey struct{}
 
 // start boots a new process on the machine.
 func (m *machine) start() {
 	m.incarnation++
-	p := &process{m: m, resume: make(chan struct{}), yield: make(chan struct{}), local: m.w.now}
+	p := &process{m: m, local: m.w.now}
+	p.baton = newBaton(p.run)
 	p.sockets.init()
 	p.door.fd = -1
 	m.proc = p
 	p.step(opStart, uint64(m.incarnation), 0, 0, nil)
-	m.w.running.Add(1)
-	go p.run()
 	p.wake(m.w.now)
 }
 
 func (p *process) run() {
-	defer p.m.w.running.Done()
-	<-p.resume
 	if !p.killed {
-		ctx := context.WithValue(p.m.w.ctx, processKey{}, p)
+		ctx := p.m.w.ctx
 		mod, err := p.m.w.runtime.InstantiateModule(ctx, p.m.w.module, p.config())
 		if mod != nil {
 			err = errors.Join(err, mod.Close(ctx))
@@ -99,7 +83,6 @@ func (p *process) run() {
 		p.err = err
 	}
 	p.done = true
-	p.yield <- struct{}{}
 }
 
 func (p *process) config() wazero.ModuleConfig {
@@ -123,7 +106,16 @@ func (p *process) enter() {
 		p.killAfter--
 	}
 	if p.killed {
+		p.die()
 		panic(errKilled)
+	}
+}
+
+// die does what comes with a kill, once: a power cut strikes in the middle of the write in progress.
+func (p *process) die() {
+	if f := p.onDeath; f != nil {
+		p.onDeath = nil
+		f()
 	}
 }
 
@@ -161,9 +153,7 @@ func (p *process) park(until int64) {
 	if until >= 0 {
 		p.wake(until)
 	}
-	p.yield <- struct{}{}
-	<-p.resume
-	if p.killed {
+	if !p.baton.giveBack() || p.killed {
 		panic(errKilled)
 	}
 }
@@ -177,24 +167,29 @@ func (p *process) sleep(d int64) {
 
 // wake plans the process's next turn at a moment, unless one is planned before it.
 func (p *process) wake(at int64) {
-	at = max(at, p.local)
+	at = p.m.cond.delayed(max(at, p.local))
 	if p.done || p.planned && p.wakeAt <= at {
 		return
 	}
 	p.planned, p.wakeAt = true, at
 	p.plan++
 	plan := p.plan
-	p.m.w.queue.push(at, func() {
-		if p.plan == plan && !p.done {
+	p.m.w.queue.push(at+p.m.cond.lagNanos, func() {
+		switch {
+		case p.plan != plan || p.done:
+		case p.m.cond.pausedUntil > p.m.w.now:
+			p.planned = false
+			p.wake(p.m.cond.pausedUntil)
+		default:
 			p.m.w.turn(p)
 		}
 	})
 }
 
 // doom kills the process at one of its next host calls; if it makes too few, at the latest killGraceNanos from now.
-func (m *machine) doom(calls int64) {
+func (m *machine) doom(calls int64, onDeath func()) {
 	p := m.proc
-	p.doomed, p.killAfter = true, calls
+	p.doomed, p.killAfter, p.onDeath = true, calls, onDeath
 	m.w.queue.push(m.w.now+killGraceNanos, func() {
 		if !p.done {
 			p.killed = true
@@ -205,45 +200,92 @@ func (m *machine) doom(calls int64) {
 
 const killGraceNanos = 100_000_000
 
+// end is how a process ended.
+type end struct {
+	killed bool
+	code   uint32 // its exit status, if it was not killed
+	text   string
+}
+
 // ended takes note of how a process ended.
 func (m *machine) ended(p *process) {
 	m.proc = nil
-	p.sockets.abortAll()
-	m.w.observe(m, "")
-	if p.killed {
+	if m.w.leader == m {
+		m.w.leader = nil
+	}
+	e := p.fate()
+	if e.killed {
 		m.w.counts.Kills++
 		p.step(opKill, uint64(m.incarnation), 0, 0, nil)
-		m.w.tell(m.name, "killed", fmt.Sprintf("incarnation %d", m.incarnation))
-		return
+	} else {
+		p.step(opExit, uint64(e.code), 0, 0, nil)
 	}
-	var exit *wsys.ExitError
-	code, text := uint32(0), "exit status 0"
+	what := "exit"
+	if e.killed {
+		what = "killed"
+	}
+	m.w.tell(m.name, what, e.text)
+	p.die() // before its sockets are closed: in a power cut nobody closes them
+	p.sockets.abortAll()
 	switch {
-	case errors.As(p.err, &exit):
-		code = exit.ExitCode()
-		text = fmt.Sprintf("exit status %d", code)
-	case p.err != nil:
-		code = 1
-		text, _, _ = strings.Cut(p.err.Error(), "\n")
+	case m.w.onEnd != nil:
+		m.w.onEnd(m, e)
+	case !e.killed && (!m.endsItself || e.code != 0):
+		m.w.crash(m, e.text)
 	}
-	p.step(opExit, uint64(code), 0, 0, nil)
-	m.w.tell(m.name, "exit", text)
-	if !m.endsItself || code != 0 {
-		m.w.crash(m, text)
+}
+
+// fate tells how a process ended.
+func (p *process) fate() end {
+	var exit *wsys.ExitError
+	switch {
+	case p.killed:
+		return end{killed: true, text: fmt.Sprintf("incarnation %d", p.m.incarnation)}
+	case errors.As(p.err, &exit):
+		return end{code: exit.ExitCode(), text: fmt.Sprintf("exit status %d", exit.ExitCode())}
+	case p.err != nil:
+		text, _, _ := strings.Cut(p.err.Error(), "\n")
+		return end{code: 1, text: text}
+	}
+	return end{text: "exit status 0"}
+}
+
+// powerCut is what a sudden darkness leaves of the machine: nobody closes its connections, and of what was not synced any
+// part may be gone.
+func (m *machine) powerCut(chance disk.Chance) {
+	m.cond.dark = true
+	m.w.counts.PowerCuts++
+	m.w.net.powerOff(m.index)
+	loss := m.disk.PowerCut(chance)
+	if loss.Sectors+loss.Zeroed+loss.Names > 0 {
+		m.w.counts.LossyPowerCuts++
+	}
+	text := fmt.Sprintf("%s: %d sectors lost, %d zeroed, %d names", loss.Mode, loss.Sectors, loss.Zeroed, loss.Names)
+	if loss.Torn {
+		text += ", a write torn"
+	}
+	m.w.tell(m.name, "dark", text)
+}
+
+// rot flips a bit of what the member keeps, most likely of its log.
+func (m *machine) rot(chance disk.Chance) {
+	under := []string{"log", "log", "log", "snapshots", "stable"}[chance(0)%5]
+	r, ok := m.disk.Rot(func(n uint64) uint64 { return chance(n + 1) }, m.name+".data/raft/"+under)
+	if ok {
+		m.w.tell(m.name, "rot", fmt.Sprintf("%+v", r))
 	}
 }
 
 // diskHooks ties a disk to the process that uses it.
 type diskHooks struct{ p *process }
 
-func (h diskHooks) Before(op disk.Op) {
+func (h diskHooks) Before(op disk.Op, path string) disk.Fault {
+	h.p.m.takeAim(path)
 	h.p.enter()
-	if op != disk.OpSync {
-		return
+	if op == disk.OpSync {
+		h.p.sleep(h.p.m.syncNanos(h.p.local))
 	}
-	m := h.p.m
-	m.syncs++
-	h.p.sleep(m.w.draws.between(forSync, uint64(m.index), m.syncs, m.w.plan.SyncMinNanos, m.w.plan.SyncMaxNanos))
+	return h.p.m.diskFault(op)
 }
 
 func (h diskHooks) Now() int64 { return h.p.m.clock.wall(h.p.local) }

@@ -46,13 +46,11 @@ func pollOnce(t *testing.T, p *process, subs ...subscription) []uint64 {
 	}
 	before, _ := mem.Read(testIn, uint32(len(subs)*subscriptionBytes))
 	before = append([]byte(nil), before...)
-	go func() {
-		<-p.resume
+	p.baton = newBaton(func() {
 		errno := p.poll(mem, []uint64{testIn, testOut, uint64(len(subs)), testN})
 		assert.Zero(t, errno)
 		p.done = true
-		p.yield <- struct{}{}
-	}()
+	})
 	p.done = false
 	w := p.m.w
 	p.wake(w.now)
@@ -81,7 +79,7 @@ func loneProcess() *process {
 	w := &world{trace: plain(), timeline: &timeline{}}
 	m := w.add(&machine{name: "m1", endsItself: true})
 	w.ctx = context.Background()
-	p := &process{m: m, resume: make(chan struct{}), yield: make(chan struct{})}
+	p := &process{m: m}
 	p.sockets.init()
 	p.door.fd = testDoor
 	return p
@@ -134,4 +132,48 @@ func TestPollIsWokenByDoorbell(t *testing.T) {
 	clock := subscription{user: 1, tag: pollClock, clock: 1, timeout: 1e9}
 	assert.Equal(t, []uint64{2}, pollOnce(t, p, clock, subscription{user: 2, tag: pollRead, fd: testDoor}))
 	assert.Equal(t, int64(3e6), p.local)
+}
+
+// Subscriptions to what does not exist are answered at once, with an error; the others with none.
+func TestPollUnknown(t *testing.T) {
+	p := loneProcess()
+	later := subscription{user: 1, tag: pollClock, clock: clockMonotonic, timeout: 1e9}
+	tag, cpu := subscription{user: 2, tag: 7, fd: 9}, subscription{user: 3, tag: pollClock, clock: 2, timeout: 5}
+	file := subscription{user: 4, tag: pollRead, fd: 9}
+	assert.Equal(t, []uint64{2, 3, 4}, pollOnce(t, p, later, tag, cpu, file))
+	mem := wazerotest.NewFixedMemory(65536)
+	in := make([]byte, subscriptionBytes)
+	in[8] = 7
+	require.True(t, mem.Write(testIn, in))
+	require.Zero(t, p.poll(mem, []uint64{testIn, testOut, 1, testN}))
+	errno, _ := mem.ReadUint16Le(testOut + 8)
+	assert.Equal(t, uint16(errInvalid), errno)
+}
+
+// Everything about a call enters the run's hash: what was asked, also of what is not due, and a refusal.
+func TestPollIsHashed(t *testing.T) {
+	hash := func(timeout uint64, a []uint64) uint64 {
+		p := loneProcess()
+		mem := wazerotest.NewFixedMemory(65536)
+		in := make([]byte, 2*subscriptionBytes)
+		binary.LittleEndian.PutUint32(in[16:], clockMonotonic) // due at once
+		in[subscriptionBytes+8] = pollClock
+		binary.LittleEndian.PutUint32(in[subscriptionBytes+16:], clockMonotonic)
+		binary.LittleEndian.PutUint64(in[subscriptionBytes+24:], timeout)
+		require.True(t, mem.Write(testIn, in))
+		p.poll(mem, a)
+		assert.Equal(t, uint64(1), p.m.w.trace.count)
+		return p.m.w.trace.hash
+	}
+	good := []uint64{testIn, testOut, 2, testN}
+	assert.Equal(t, hash(5e9, good), hash(5e9, good))
+	seen := map[uint64]bool{}
+	for _, h := range []uint64{
+		hash(5e9, good), hash(6e9, good), hash(5e9, []uint64{testIn, testOut, 0, testN}),
+		hash(5e9, []uint64{testIn, testOut, maxSubscriptions + 1, testN}),
+		hash(5e9, []uint64{65530, testOut, 2, testN}), hash(5e9, []uint64{testIn, 65530, 2, testN}),
+	} {
+		assert.False(t, seen[h], "two calls that differ have one hash")
+		seen[h] = true
+	}
 }

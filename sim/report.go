@@ -4,6 +4,8 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+
+	"holdfast/jepsen"
 )
 
 // Verdict is what a run came to.
@@ -48,6 +50,13 @@ type Report struct {
 	Detail  string // what the verdict rests on, for people; may have several lines
 	Plan    Plan
 	Counts  Counts
+	// Fired names what made the verdict: a checker, or "host", "crash", "progress", "replay".
+	Fired string
+	// Checks is what every checker said, CheckTimeouts how many of them did not end in time.
+	Checks        []jepsen.Result
+	CheckTimeouts int
+	Stats         Stats
+	VirtualNanos  int64 // how far virtual time came
 	// Operations of the clients, by outcome.
 	OK, Failed, Unknown int
 	// Trace is set if it was asked for, Diverged if the run was held against another and differed.

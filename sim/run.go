@@ -1,15 +1,10 @@
 package sim
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
 	"time"
-
-	"holdfast/jepsen"
 )
 
 // ErrWallTime is the cause to cancel a run's context with when its wall time is up; Run then answers VerdictTimeout.
@@ -19,7 +14,7 @@ var ErrWallTime = errors.New("wall time is up")
 // place: its seed says nothing.
 var ErrUntested = errors.New("nothing tested")
 
-// Times of a run, in virtual nanoseconds but for checkLimit.
+// Times of a run, in virtual nanoseconds.
 const (
 	// memberStagger separates the starts of two members.
 	memberStagger = 30_000_000
@@ -27,39 +22,48 @@ const (
 	clientStart = 1_000_000_000
 	// finishWithin is how long after the end clients may take to finish and to read every key back through every member.
 	finishWithin = 20_000_000_000
-	// checkLimit bounds the checker, in real time per key.
-	checkLimit = 30 * time.Second
 )
 
-// Run plays one cluster through one seed: its members and a process of clients, phase one with a partition and a kill,
-// phase two without faults. The error is about the options, the module or the host; whatever the cluster did is in the
-// report.
+// Run plays one cluster through one seed: its members and a process of clients, phase one under the faults of its
+// schedule, phase two without any. The error is about the options, the module or the host; whatever the cluster did is in
+// the report.
 func Run(ctx context.Context, o Options) (*Report, error) {
 	if err := o.check(); err != nil {
 		return nil, err
 	}
-	rep := &Report{Seed: o.Seed, Module: ModuleHash(o.Module), Plan: Derive(o)}
+	d := decide(&o)
+	rep := &Report{Seed: d.Seed, Module: ModuleHash(o.Module), Plan: d.Plan}
+	o.Seed = d.Seed
 	if o.Record {
 		rep.Trace = &Trace{}
 	}
 	t := newTrace(o.HashLog, rep.Trace, o.Against)
-	w, err := newWorld(ctx, &o, rep.Plan, t)
+	w, err := newWorld(ctx, &o, d.Plan, t)
 	if err != nil {
 		return nil, err
 	}
+	w.toys = len(o.memberArgs) > 0
 	w.timeline.head()
-	s := newScenario(w, o.Nodes, o.memberArgs)
-	err = w.run(rep.Plan.EndNanos+finishWithin, func() bool {
-		return t.diverged != nil || len(w.crashes) > 0 || s.client.proc == nil && s.client.incarnation > 0
+	s := newScenario(w, d.Faults, o.memberArgs)
+	limit := d.Plan.EndNanos + finishWithin
+	if len(d.Plan.Workloads) == 0 {
+		limit = d.Plan.EndNanos // nobody to wait for
+	}
+	err = w.run(limit, func() bool {
+		w.stopped = o.UntilStep > 0 && t.count >= o.UntilStep
+		return w.stopped || t.diverged != nil || len(w.crashes) > 0 || s.client.proc == nil && s.client.incarnation > 0
 	})
-	finished := s.client.proc == nil
+	if w.stopped {
+		w.describe()
+	}
+	finished := s.client.proc == nil && (s.client.incarnation > 0 || len(d.Plan.Workloads) == 0)
 	if closeErr := w.close(); err == nil {
 		err = closeErr
 	}
 	if traceErr := t.close(); err == nil || traceErr != nil {
 		err = errors.Join(err, traceErr)
 	}
-	rep.Hash, rep.Diverged, rep.Counts = t.hash, t.diverged, w.counts
+	rep.Hash, rep.Diverged, rep.Counts, rep.VirtualNanos = t.hash, t.diverged, w.counts, w.now
 	rep.Counts.Steps = t.count
 	if errors.Is(err, ErrWallTime) {
 		rep.Verdict, rep.Detail = VerdictTimeout, fmt.Sprintf("virtual time stood at %v", time.Duration(w.now))
@@ -73,113 +77,50 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 			return nil, fmt.Errorf("write history: %w", err)
 		}
 	}
-	return rep, w.judge(rep, finished)
+	if err := w.judge(rep, finished); err != nil {
+		return nil, err
+	}
+	if o.Decisions != nil && o.Decisions.Untouched && o.UntilStep == 0 && o.Decisions.Module == rep.Module && o.Decisions.Hash != rep.Hash {
+		rep.Verdict, rep.Fired = VerdictNondeterminism, "replay"
+		rep.Detail = fmt.Sprintf("the log's run had the hash 0x%016x, and nothing in it was changed", o.Decisions.Hash)
+	}
+	if o.Log != nil {
+		d.Faults, d.Module, d.Hash, d.Verdict = s.nemesis.struck, rep.Module, rep.Hash, rep.Verdict
+		return rep, d.Write(o.Log)
+	}
+	return rep, nil
 }
 
-// judge turns what happened into a verdict; the gravest comes first.
-func (w *world) judge(rep *Report, finished bool) error {
-	history, err := jepsen.ReadHistory(bytes.NewReader(w.history))
-	if err != nil {
-		return fmt.Errorf("read the clients' history: %w", err)
+// decide makes what a run goes by: from its options, or from a log.
+func decide(o *Options) Decisions {
+	if o.Decisions != nil {
+		return *o.Decisions
 	}
-	for i := range history {
-		switch history[i].Outcome {
-		case jepsen.OK:
-			rep.OK++
-		case jepsen.Fail:
-			rep.Failed++
-		default:
-			rep.Unknown++
-		}
-	}
-	if rep.Diverged != nil {
-		rep.Verdict, rep.Detail = VerdictNondeterminism, "first difference: "+rep.Diverged.String()
-		return nil
-	}
-	check, err := jepsen.CheckRegister(accountable(history, w.plan.Clients), checkLimit)
-	if err != nil {
-		return err
-	}
-	stuck := w.progress(history, finished)
-	switch {
-	case check.Verdict == jepsen.Illegal:
-		rep.Verdict, rep.Detail = VerdictSafety, fmt.Sprintf("key %s: %s", check.Key, check.Detail)
-	case len(w.crashes) > 0:
-		rep.Verdict, rep.Detail = VerdictCrash, strings.Join(w.crashes, "\n")
-	case stuck != "":
-		rep.Verdict, rep.Detail = VerdictLiveness, stuck
-	case check.Verdict == jepsen.Timeout:
-		rep.Verdict, rep.Detail = VerdictTimeout, check.Detail
-	case w.counts.Kills == 0 || w.counts.HeldUp == 0:
-		return fmt.Errorf("%w: %d processes killed, %d streams held up by the partition; choose a longer duration or another module",
-			ErrUntested, w.counts.Kills, w.counts.HeldUp)
-	default:
-		rep.Verdict = VerdictOK
-		rep.Detail = fmt.Sprintf("%d operations on %d keys are linearizable", check.Operations, check.Keys)
-	}
-	return nil
+	d := Decisions{Seed: o.Seed, Plan: Derive(*o)}
+	d.Faults = Schedule(*o, &d.Plan)
+	return d
 }
 
-// accountable is what of the clients' history can be held against the cluster. Clients note an operation when it has ended, so
-// a run that was broken off leaves out what was under way: one operation a client, begun after the last one noted. Up to
-// the earliest of these moments the history is whole. Of an operation that spans it only that it may have happened is kept.
-// Who reads back (the client after the last) begins when the others have finished: then nothing is left out.
-func accountable(history jepsen.History, clients int) jepsen.History {
-	last := make([]int64, clients)
-	for i := range history {
-		o := &history[i]
-		if o.Process >= clients {
-			return history
-		}
-		last[o.Process] = max(last[o.Process], o.Return)
-	}
-	until := slices.Min(last)
-	var out jepsen.History
-	for _, o := range history {
-		change := o.Op == jepsen.Write || o.Op == jepsen.CAS || o.Op == jepsen.Delete
-		switch {
-		case o.Return <= until:
-			out = append(out, o)
-		case o.Call <= until && change && o.Outcome != jepsen.Fail:
-			out = append(out, jepsen.Operation{
-				Process: o.Process, Call: o.Call, Return: o.Return, Op: o.Op, Key: o.Key, Arg: o.Arg, Prev: o.Prev,
-				Outcome: jepsen.Unknown, Member: o.Member,
-			})
-		}
-	}
-	return out
-}
-
-// progress tells what the clients lack: a confirmed write in phase one, where a quorum is always able to talk, another in
-// phase two, and there a confirmed read through each member. Empty: nothing.
-func (w *world) progress(history jepsen.History, finished bool) string {
-	if !finished && len(w.crashes) == 0 {
-		return fmt.Sprintf("clients did not finish within %v of the end", time.Duration(finishWithin))
-	}
-	wroteBefore, wrote, read := false, false, map[string]bool{} // by endpoint; read by key only
-	for i := range history {
-		o := &history[i]
-		changed, calm := o.Op == jepsen.Write || o.Op == jepsen.CAS, o.Call >= w.plan.CalmAtNanos
-		switch {
-		case o.Outcome != jepsen.OK:
-		case changed && calm:
-			wrote = true
-		case changed:
-			wroteBefore = true
-		case calm && o.Op == jepsen.Read:
-			read[o.Member] = true
-		}
-	}
-	if !wroteBefore {
-		return fmt.Sprintf("no write was confirmed before %v, though a quorum was always able to talk", time.Duration(w.plan.CalmAtNanos))
-	}
-	if !wrote {
-		return fmt.Sprintf("no write was confirmed after %v, when all was healed", time.Duration(w.plan.CalmAtNanos))
-	}
+// describe tells where every machine stands, for a run that is stopped at a step.
+func (w *world) describe() {
 	for _, m := range w.machines {
-		if url := clientURL(m); !m.endsItself && !read[url] {
-			return fmt.Sprintf("no quorum read was confirmed by %s after %v, when all was healed", m.name, time.Duration(w.plan.CalmAtNanos))
+		switch {
+		case m.proc != nil:
+			w.tell(m.name, "stands", fmt.Sprintf("incarnation %d, own time %.9f s, %d sockets", m.incarnation, float64(m.proc.local)/1e9, m.proc.sockets.open))
+		default:
+			w.tell(m.name, "stands", "down")
+		}
+		for i := len(w.roles) - 1; i >= 0; i-- {
+			if r := w.roles[i]; r.Member == m.name {
+				w.tell(m.name, "role", fmt.Sprintf("%s of term %d since %.6f s", r.State, r.Term, float64(r.At)/1e9))
+				break
+			}
+		}
+		for i := len(w.commits) - 1; i >= 0; i-- {
+			if c := w.commits[i]; c.Member == m.name {
+				w.tell(m.name, "applied", fmt.Sprintf("log index %d of term %d, X-Etcd-Index %d, history hash %016x", c.LogIndex, c.Term, c.StoreIndex, c.Hash))
+				break
+			}
 		}
 	}
-	return ""
 }

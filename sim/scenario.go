@@ -16,17 +16,21 @@ const (
 )
 
 func clientURL(m *machine) string { return fmt.Sprintf("http://%s:%d", m.ip, clientPort) }
+func peerAddr(m *machine) string  { return fmt.Sprintf("%s:%d", m.ip, peerPort) }
 
-// scenario is the first one: one partition, one kill, then calm.
+// scenario is one run: members, a process of clients, and a nemesis that plays a schedule of faults until all is calm.
 type scenario struct {
 	w       *world
 	members []*machine
 	client  *machine
+	nemesis *nemesis
 }
 
 // newScenario adds the machines and plans what will happen to them. Further arguments of the members are for toy ones.
-func newScenario(w *world, nodes int, memberArgs []string) *scenario {
+func newScenario(w *world, faults []Fault, memberArgs []string) *scenario {
 	s := &scenario{w: w}
+	w.onEnd = s.ended
+	nodes := w.plan.Nodes
 	for i := range nodes {
 		s.members = append(s.members, w.add(&machine{
 			name: memberName(i), ip: fmt.Sprintf("10.0.0.%d", i+1), disk: disk.New(),
@@ -38,22 +42,34 @@ func newScenario(w *world, nodes int, memberArgs []string) *scenario {
 
 	peers, urls := make([]string, nodes), make([]string, nodes)
 	for i, m := range s.members {
-		peers[i] = fmt.Sprintf("%s=http://%s:%d", m.name, m.ip, peerPort)
+		peers[i] = fmt.Sprintf("%s=http://%s", m.name, peerAddr(m))
 		urls[i] = clientURL(m)
 	}
 	for i, m := range s.members {
-		// name, its address, and the initial cluster in the form of the agent's flag.
-		m.args = append([]string{"member", m.name, m.ip, strings.Join(peers, ",")}, memberArgs...)
-		w.at(int64(i)*memberStagger, func() { s.start(m) })
+		// name, its address, the initial cluster in the form of the agent's flag, its limits.
+		m.args = append([]string{"member", m.name, m.ip, strings.Join(peers, ","), w.plan.Knobs.Arg()}, memberArgs...)
+		if ppm := w.plan.RatePPM; ppm > 0 {
+			m.basePPM = w.draws.between(forClockRate, uint64(m.index), 0, -ppm, ppm+1)
+			m.setRate(m.basePPM)
+		}
+		w.at(int64(i)*memberStagger, func() { s.revive(m) })
 	}
 	work := client.Config{
-		Endpoints: urls, Seed: w.draws.at(forWorkload, uint64(s.client.index), 0),
-		Clients: w.plan.Clients, Keys: w.plan.Keys, Pause: time.Duration(w.plan.PauseNanos),
+		Endpoints: urls, Seed: w.draws.at(forWorkload, uint64(s.client.index), 0), FinalRead: true,
+		Ring: w.plan.Knobs.HistoryEvents, Timeout: time.Duration(w.plan.TimeoutNanos), Bulk: int(w.plan.BulkBytes),
 		Epoch: time.Unix(0, epochNanos), End: time.Unix(0, epochNanos+w.plan.EndNanos),
 	}
+	for _, one := range w.plan.Workloads {
+		work.Workloads = append(work.Workloads, client.Workload{
+			Name: one.Name, Clients: one.Clients, PauseNanos: w.plan.pauseNanos(),
+		})
+	}
 	s.client.args = append([]string{"client"}, work.Args()...)
-	w.at(clientStart, func() { s.start(s.client) })
-	s.planFaults()
+	if len(work.Workloads) > 0 {
+		w.at(clientStart, func() { s.start(s.client) })
+	}
+	s.nemesis = newNemesis(s, faults)
+	w.at(w.plan.CalmAtNanos, s.calm)
 	return s
 }
 
@@ -67,59 +83,81 @@ func (s *scenario) start(m *machine) {
 	m.start()
 }
 
-// planFaults plans phase one. The faults do not overlap, so a quorum is always able to talk.
-func (s *scenario) planFaults() {
-	w, p := s.w, &s.w.plan
-	var isolated *machine
-	w.at(p.PartitionAtNanos, func() {
-		isolated = s.victim(p.PartitionLeader, p.PartitionMember)
-		w.counts.Partitions++
-		w.tell(isolated.name, "isolate", "from all other members, in both directions")
-		s.isolate(isolated, true)
-	})
-	w.at(p.HealAtNanos, func() {
-		w.tell(isolated.name, "mend", fmt.Sprintf("isolated for %v", time.Duration(p.HealAtNanos-p.PartitionAtNanos)))
-		s.isolate(isolated, false)
-	})
-	w.at(p.KillAtNanos, func() {
-		victim := s.victim(p.KillLeader, p.KillMember)
-		if victim.proc == nil {
-			return // it has crashed by itself; the run is about to say so
-		}
-		w.tell(victim.name, "kill", fmt.Sprintf("at its host call %d from now", p.KillCalls))
-		victim.doom(p.KillCalls)
-		w.at(p.RestartAtNanos, func() { s.start(victim) })
-	})
-	w.at(p.CalmAtNanos, func() { w.tell("all", "calm", "phase two: no faults from here on") })
-}
-
-// isolate severs a member from the others, not from the clients: those go on talking to it.
-func (s *scenario) isolate(victim *machine, cut bool) {
-	for _, m := range s.members {
-		if m != victim {
-			s.w.net.setCut(victim.index, m.index, cut)
-			s.w.net.setCut(m.index, victim.index, cut)
-		}
+// revive starts a member that is down, has power and is not meant to stay down.
+func (s *scenario) revive(m *machine) {
+	if m.proc != nil || s.w.now < m.cond.downUntil {
+		return
 	}
-}
-
-func (s *scenario) victim(leader bool, member int) *machine {
-	if leader && s.w.leader != nil {
-		return s.w.leader
+	if m.cond.dark {
+		m.cond.dark = false
+		s.w.net.powerOn(m.index)
 	}
-	return s.members[member]
+	m.cond.excuse = m.cond.lost
+	if m.cond.full || m.cond.failing || s.w.now < m.cond.hungUntil {
+		m.cond.excuse = "a disk in trouble"
+	}
+	s.start(m)
 }
 
-// leaderNote begins the state note of a member that has become leader.
-const leaderNote = "leader"
+// restartPause is how long an operator takes to start a member again that has ended by itself.
+const restartPause = 500_000_000
 
-// observe keeps track of who leads, by the members' own notes.
-func (w *world) observe(m *machine, state string) {
+// ended decides what becomes of a machine whose process has ended.
+func (s *scenario) ended(m *machine, e end) {
+	w := s.w
 	switch {
-	case strings.HasPrefix(state, leaderNote):
-		w.leader = m
-		w.counts.Leaders++
-	case w.leader == m:
-		w.leader = nil
+	case m == s.client:
+		if e.killed || e.code != 0 {
+			w.crash(m, e.text)
+		}
+		return
+	case e.killed:
+		w.at(max(w.now+1_000_000, m.cond.downUntil), func() { s.revive(m) })
+		return
+	case m.cond.excuse == "" || m.panicked():
+		w.crash(m, e.text)
+		return
 	}
+	w.counts.Refusals++
+	w.tell(m.name, "excused", "because of "+m.cond.excuse)
+	if m.cond.lost != "" {
+		m.cond.downUntil = 1 << 62 // an operator would take it out of the cluster
+		return
+	}
+	m.cond.downUntil = w.now + restartPause
+	w.at(m.cond.downUntil, func() { s.revive(m) })
+}
+
+// panicked tells whether the process's last words are the runtime's: no fault excuses that.
+func (m *machine) panicked() bool {
+	for _, line := range m.output.last {
+		if strings.HasPrefix(line, "panic: ") || strings.HasPrefix(line, "fatal error: ") || strings.HasPrefix(line, "goroutine ") {
+			return true
+		}
+	}
+	return false
+}
+
+// calm ends phase one: whatever was done is undone, whoever is down comes back.
+func (s *scenario) calm() {
+	s.w.tell("all", "calm", "phase two: no faults from here on")
+	s.nemesis.healAll()
+	for _, m := range s.members {
+		m.cond.heal()
+		m.cond.downUntil = min(m.cond.downUntil, s.w.now)
+		if m.cond.lost == "" || m.incarnation == 0 {
+			s.revive(m)
+		}
+	}
+}
+
+// up counts the members that run, are not paused and have not been destroyed.
+func (s *scenario) up() int {
+	n := 0
+	for _, m := range s.members {
+		if m.proc != nil && !m.proc.doomed && m.cond.lost == "" && m.cond.pausedUntil <= s.w.now && m.cond.hungUntil <= s.w.now {
+			n++
+		}
+	}
+	return n
 }

@@ -11,6 +11,7 @@ const (
 	errInvalid      = 28
 	errTooManyFiles = 33
 	errPipe         = 64
+	errTimedOut     = 73
 )
 
 // Limits of one process's sockets.
@@ -24,6 +25,8 @@ const (
 	resendMinNanos    = 5_000_000
 	resendMaxNanos    = 250_000_000
 	keepAliveMaxNanos = 15_000_000_000
+	giveUpMinNanos    = 15_000_000_000 // a kernel sends again for so long to a machine that is off
+	giveUpMaxNanos    = 30_000_000_000
 )
 
 // socketState is where a socket is in its life.
@@ -60,7 +63,6 @@ type socket struct {
 	starved    bool   // was refused a send for want of window
 	unreported int    // bytes read, not yet told to the sender
 	accepted   bool   // handed to its process (dialled ends always are)
-	resetLost  bool   // the peer's reset was swallowed by a cut
 }
 
 // sockets is the table of one process. Ids are not used twice in one life.
@@ -123,15 +125,36 @@ func (t *sockets) remove(s *socket) {
 	}
 }
 
-// abortAll is what the kernel of a machine does with the sockets of a process that died: it resets the peers.
+// abortAll is what the kernel of a machine does with the sockets of a process that died: it closes them, so that peers read
+// what was sent and then the end of the stream, or are reset if the process had not read all that they sent. A machine
+// that loses its power does nothing of that: see network.powerOff.
 func (t *sockets) abortAll() {
 	for _, s := range t.byID {
-		if s != nil {
+		if s == nil {
+			continue
+		}
+		switch {
+		case s.state != established || len(s.inbox) > 0 || !s.known():
 			s.abort()
+		default:
+			s.finish(s.p.local)
 		}
 	}
-	t.byID, t.listeners, t.open = t.byID[:1], nil, 0
+	t.forget()
 }
+
+// vanish drops all sockets, and sends nothing.
+func (t *sockets) vanish() {
+	for _, s := range t.byID {
+		if s != nil {
+			s.die(0)
+			s.waiting = nil
+		}
+	}
+	t.forget()
+}
+
+func (t *sockets) forget() { t.byID, t.listeners, t.open = t.byID[:1], nil, 0 }
 
 // known tells whether the process has the socket's id: one that waits to be accepted has no news for anybody.
 func (s *socket) known() bool { return s.state == listening || s.accepted }
@@ -182,16 +205,21 @@ func (s *socket) close(at int64) {
 		s.p.sockets.remove(c) // nobody will ever close what nobody accepted
 	}
 	switch {
-	case was == listening, unread:
-		// Closing over unread bytes resets, as TCP does: the peer must not believe that they were read.
+	case was == listening, was == connecting, unread:
+		// Closing over unread bytes resets, as TCP does: the peer must not believe that they were read. So does giving up
+		// to connect, for who has accepted in the meantime.
 		s.abort()
-		return
-	case was == connecting, was == established:
-		s.die(0)
-		s.m.w.net.transmit(s.peer, segment{kind: segFin}, at)
+	case was == established:
+		s.finish(at)
 	default:
 		s.p = nil
 	}
+}
+
+// finish ends a connection here: the peer reads what was sent, then the end of the stream.
+func (s *socket) finish(at int64) {
+	s.die(0)
+	s.m.w.net.transmit(s.peer, segment{kind: segFin}, at)
 }
 
 // send takes what the window allows of b, or refuses.

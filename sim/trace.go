@@ -26,7 +26,7 @@ const (
 	opStdio
 	opNote
 	opDoorbell
-	opDoorRead
+	opNews
 	opListen
 	opAccept
 	opDial
@@ -41,7 +41,7 @@ const (
 var opNames = map[opcode]string{ // read by key only
 	opStart: "start", opKill: "kill", opExit: "exit", opTurn: "turn", opPoll: "poll_oneoff", opMonotonic: "clock monotonic",
 	opWall: "clock wall", opRandom: "random_get", opStdio: "stdio", opNote: "note", opDoorbell: "net_doorbell",
-	opDoorRead: "doorbell read", opListen: "net_listen", opAccept: "net_accept", opDial: "net_dial",
+	opNews: "net_news", opListen: "net_listen", opAccept: "net_accept", opDial: "net_dial",
 	opConnected: "net_connected", opAddr: "net_addr", opSend: "net_send", opRecv: "net_recv", opClose: "net_close",
 	opDisk + opcode(disk.OpOpen): "disk open", opDisk + opcode(disk.OpStat): "disk stat",
 	opDisk + opcode(disk.OpMkdir): "disk mkdir", opDisk + opcode(disk.OpRename): "disk rename",

@@ -5,16 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"sync"
 	"time"
 
-	"holdfast/sim/internal/note"
+	"holdfast/jepsen"
 
 	"github.com/tetratelabs/wazero"
 )
 
-// world is everything in one run: machines, the network between them, virtual time and what is going to happen. Only one
-// goroutine at a time does anything in it: the loop, or the process that it has handed the baton to.
+// world is everything in one run: machines, the network between them, virtual time and what is going to happen. Only one at
+// a time does anything in it: the loop, or the process that it has lent the baton to.
 type world struct {
 	ctx      context.Context
 	draws    draws
@@ -27,16 +26,25 @@ type world struct {
 	timeline *timeline
 	history  []byte    // JSON lines, as the clients noted them
 	logs     io.Writer // what processes print; nil: nowhere
+	current  *process  // who holds the baton, or held it last: whose host calls are made
 	leader   *machine  // who last noted that it leads, while it does and lives
+
+	commits []jepsen.Commit // what the members noted, in the order of time but for what a turn runs ahead
+	roles   []jepsen.Role
+	votes   []jepsen.Vote
 
 	runtime wazero.Runtime
 	module  wazero.CompiledModule
 	cache   wazero.CompilationCache
-	running sync.WaitGroup // host goroutines of processes
-	lost    bool           // one of them did not give the baton back
+	lost    bool // a process did not give the baton back
 
-	crashes []string // processes that ended though they should not
-	counts  Counts
+	onEnd      func(*machine, end) // decides what becomes of a machine whose process ended; nil: see machine.ended
+	crashes    []string            // processes that ended though they should not
+	violations []string            // what must never be, as the host saw it
+	stalled    time.Duration       // how long clocks have been made to stand still, all together
+	stopped    bool                // at the step that was asked for
+	toys       bool                // the members are those of a test
+	counts     Counts
 
 	// leak, if set, is added to what a machine's clocks show: the planted fault of the determinism test.
 	leak func(machine int, reading uint64) int64
@@ -44,9 +52,24 @@ type world struct {
 
 // Counts tells how much happened in a run.
 type Counts struct {
-	Turns, Steps                       uint64
-	Kills, Partitions, Leaders, Starts int
-	HeldUp                             int // streams that met a cut link
+	Turns, Steps   uint64
+	Starts         int
+	Kills          int
+	PowerCuts      int
+	LossyPowerCuts int // that took something unsynced away
+	Partitions     int
+	Leaders        int // notes of a member that it leads
+	DiskErrors     int
+	Refusals       int            // processes that ended by themselves for a reason that the nemesis gave them
+	HeldUp         int            // streams that met a cut link
+	Faults         map[string]int // that struck, by kind
+}
+
+func (c *Counts) fault(kind string) {
+	if c.Faults == nil {
+		c.Faults = map[string]int{}
+	}
+	c.Faults[kind]++
 }
 
 // newWorld compiles the module and prepares the host's functions. The cache directory may be empty.
@@ -73,16 +96,14 @@ func newWorld(ctx context.Context, o *Options, plan Plan, t *trace) (*world, err
 
 // close ends every process and frees the runtime.
 func (w *world) close() error {
+	if w.lost {
+		return nil // somebody still runs the code that closing would free
+	}
 	for _, m := range w.machines {
 		if p := m.proc; p != nil {
 			p.killed = true
-			p.resume <- struct{}{}
-			<-p.yield
+			p.baton.stop()
 		}
-	}
-	w.running.Wait()
-	if w.lost {
-		return nil // somebody still runs the code that closing would free
 	}
 	err := w.runtime.Close(context.WithoutCancel(w.ctx))
 	if w.cache != nil {
@@ -106,8 +127,33 @@ func (w *world) add(m *machine) *machine {
 // at plans something for a moment.
 func (w *world) at(nanos int64, do func()) { w.queue.push(nanos, do) }
 
-// run lets events happen, in order, until there is no more before the limit, or stop says so.
+// lostAfter is the real time that a process gets to end its turn when the run is given up.
+const lostAfter = 2 * time.Second
+
+// run lets events happen, in order, until there is no more before the limit, or stop says so. When the context ends, the turn
+// of that moment has lostAfter to end; a wasm loop that makes no host call does not, and nothing can interrupt it: then its
+// goroutine is lost, and the world with it.
 func (w *world) run(limit int64, stop func() bool) error {
+	ended := make(chan error, 1)
+	go func() {
+		defer close(ended)
+		ended <- w.loop(limit, stop)
+	}()
+	select {
+	case err := <-ended:
+		return err
+	case <-w.ctx.Done():
+	}
+	select {
+	case err := <-ended:
+		return err
+	case <-time.After(lostAfter):
+		w.lost = true
+		return context.Cause(w.ctx)
+	}
+}
+
+func (w *world) loop(limit int64, stop func() bool) error {
 	for !stop() {
 		e, ok := w.queue.pop(limit)
 		if !ok {
@@ -123,28 +169,15 @@ func (w *world) run(limit int64, stop func() bool) error {
 	return nil
 }
 
-// lostAfter is the real time that a process gets to end its turn when the run is given up.
-const lostAfter = 2 * time.Second
-
-// turn hands the baton to a process and takes it back.
+// turn lends the baton to a process and takes it back.
 func (w *world) turn(p *process) {
 	p.local = max(p.local, w.now)
 	p.planned = false
 	p.plan++
 	w.counts.Turns++
 	p.step(opTurn, uint64(w.now), 0, 0, nil)
-	p.resume <- struct{}{}
-	select {
-	case <-p.yield:
-	case <-w.ctx.Done():
-		select { // the run is over; a turn is short
-		case <-p.yield:
-		case <-time.After(lostAfter): // but for a wasm loop, which cannot be interrupted: the goroutine is lost
-			p.m.proc, w.lost = nil, true
-			w.running.Done()
-			return
-		}
-	}
+	w.current = p
+	p.baton.lend()
 	if p.done {
 		p.m.ended(p)
 	}
@@ -152,17 +185,6 @@ func (w *world) turn(p *process) {
 
 // tell writes a line of the timeline.
 func (w *world) tell(who, what, detail string) { w.timeline.line(w.now, who, what, detail) }
-
-// noted receives a process's note.
-func (w *world) noted(p *process, kind note.Kind, text string) {
-	switch kind {
-	case note.State:
-		w.timeline.line(p.local, p.m.name, "state", text)
-		w.observe(p.m, text)
-	case note.History:
-		w.history = append(w.history, text...)
-	}
-}
 
 // crash notes that a process ended on its own.
 func (w *world) crash(m *machine, text string) {

@@ -123,7 +123,7 @@ func TestKillAndRestart(t *testing.T) {
 	for life := range 3 {
 		p.until(time.Duration(1+life) * time.Second)
 		for _, m := range p.machines[:2] {
-			m.doom(int64(life) * 3)
+			m.doom(int64(life)*3, nil)
 		}
 		p.until(time.Duration(1+life)*time.Second + 500*time.Millisecond)
 		assert.Nil(t, p.machines[0].proc)
@@ -176,8 +176,8 @@ func playMixed(t *testing.T, seed uint64, log *bytes.Buffer, against *Trace, lea
 	p.leak = leak
 	p.start(0, 1, 2, 3)
 	p.until(time.Second)
-	p.machines[0].doom(5)
-	p.machines[3].doom(0)
+	p.machines[0].doom(5, nil)
+	p.machines[3].doom(0, nil)
 	p.until(1500 * time.Millisecond)
 	p.start(0, 3)
 	p.until(4 * time.Second)

@@ -2,7 +2,6 @@ package transport
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -10,6 +9,7 @@ import (
 	"os"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 	"unsafe"
@@ -21,6 +21,9 @@ import (
 
 //go:wasmimport sim net_doorbell
 func hostDoorbell(fd int32)
+
+//go:wasmimport sim net_news
+func hostNews(ids unsafe.Pointer, n int32) int32
 
 //go:wasmimport sim net_listen
 func hostListen(addr string) int32
@@ -47,12 +50,12 @@ func hostRecv(conn int32, p unsafe.Pointer, n int32) int32
 func hostClose(socket int32) int32
 
 const (
-	// doorbellPath names the file whose Read blocks until a socket has news; each record read from it is the
-	// little-endian uint32 id of one such socket.
+	// doorbellPath names the file that is readable while a socket has news; hostNews tells which.
 	doorbellPath = "/dev/sim/doorbell"
 	// maxSimCallBytes bounds what one host call carries, as a kernel's socket buffer would.
 	maxSimCallBytes = 64 << 10
 	maxSimAddrBytes = 64
+	maxSimNews      = 256 // ids that one call of hostNews brings
 )
 
 // Sim returns the network of the simulator in which this process runs. It exists only under GOOS=wasip1, and works only
@@ -90,16 +93,16 @@ func (n *simNetwork) ring() error {
 		return err
 	}
 	go func() {
-		buf := make([]byte, 1024)
-		for {
-			k, err := door.Read(buf)
-			if err != nil {
-				panic(fmt.Errorf("sim: doorbell: read: %w", err))
+		ids := make([]int32, maxSimNews)
+		// The function is called at first and then each time the file has become readable, which it stays until all news
+		// is taken: returning false always goes back to waiting, without a read that finds nothing.
+		err := raw.Read(func(uintptr) bool {
+			for _, id := range ids[:hostNews(unsafe.Pointer(&ids[0]), maxSimNews)] {
+				n.wake(id)
 			}
-			for ; k >= 4; k -= 4 {
-				n.wake(int32(binary.LittleEndian.Uint32(buf[k-4:])))
-			}
-		}
+			return false
+		})
+		panic(fmt.Errorf("sim: doorbell: %w", err))
 	}()
 	return nil
 }
@@ -109,15 +112,13 @@ func (n *simNetwork) wake(id int32) {
 	s := n.sockets[id]
 	n.mu.Unlock()
 	if s != nil {
-		s.readable.ring()
-		s.writable.ring()
+		s.ring()
 	}
 }
 
 func (n *simNetwork) register(id int32) *simSocket {
 	s := &simSocket{
-		net: n, id: id, closed: make(chan struct{}),
-		readable: make(bell, 1), writable: make(bell, 1),
+		net: n, id: id, readable: make(bell, 1), writable: make(bell, 1),
 		local: addrOf(id, 0), remote: addrOf(id, 1),
 	}
 	n.mu.Lock()
@@ -167,7 +168,8 @@ func (n *simNetwork) Dial(ctx context.Context, addr string) (net.Conn, error) {
 	}
 }
 
-// bell wakes one waiter; a ring that nobody waits for is kept for the next.
+// bell wakes one waiter, who then looks at everything that he may have been waiting for: one channel instead of a select
+// over news, being closed and a deadline. A ring that nobody waits for is kept for the next.
 type bell chan struct{}
 
 func (b bell) ring() {
@@ -184,30 +186,24 @@ type simSocket struct {
 	readable, writable bell
 	local, remote      net.Addr
 
-	once   sync.Once
-	closed chan struct{}
+	closed atomic.Bool
+}
+
+func (s *simSocket) ring() {
+	s.readable.ring()
+	s.writable.ring()
 }
 
 func (s *simSocket) close() error {
-	err := net.ErrClosed
-	s.once.Do(func() {
-		err = nil
-		close(s.closed)
-		s.net.mu.Lock()
-		delete(s.net.sockets, s.id)
-		s.net.mu.Unlock()
-		hostClose(s.id)
-	})
-	return err
-}
-
-func (s *simSocket) isClosed() bool {
-	select {
-	case <-s.closed:
-		return true
-	default:
-		return false
+	if s.closed.Swap(true) {
+		return net.ErrClosed
 	}
+	s.net.mu.Lock()
+	delete(s.net.sockets, s.id)
+	s.net.mu.Unlock()
+	hostClose(s.id)
+	s.ring()
+	return nil
 }
 
 func (s *simSocket) fail(op string, err error) error {
@@ -237,7 +233,7 @@ func (l *simListener) Accept() (net.Conn, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for {
-		if l.s.isClosed() {
+		if l.s.closed.Load() {
 			return nil, l.s.fail("accept", net.ErrClosed)
 		}
 		id := hostAccept(l.s.id)
@@ -247,10 +243,7 @@ func (l *simListener) Accept() (net.Conn, error) {
 		if errno := syscall.Errno(-id); errno != syscall.EAGAIN {
 			return nil, l.s.fail("accept", errno)
 		}
-		select {
-		case <-l.s.readable:
-		case <-l.s.closed:
-		}
+		<-l.s.readable
 	}
 }
 
@@ -265,12 +258,14 @@ func (l *simListener) Addr() net.Addr { return l.s.local }
 
 type simConn struct {
 	*simSocket
-	rmu, wmu              sync.Mutex // one Read and one Write at a time, as bytes must not interleave
-	readLimit, writeLimit *simDeadline
+	rmu, wmu              sync.Mutex // one Read and one Write at a time, as bytes must not interleave; one waits per bell
+	readLimit, writeLimit simDeadline
 }
 
 func newSimConn(s *simSocket) *simConn {
-	return &simConn{simSocket: s, readLimit: newSimDeadline(), writeLimit: newSimDeadline()}
+	c := &simConn{simSocket: s}
+	c.readLimit.bell, c.writeLimit.bell = s.readable, s.writable
+	return c
 }
 
 func (c *simConn) Read(p []byte) (int, error) {
@@ -281,7 +276,7 @@ func (c *simConn) Read(p []byte) (int, error) {
 	}
 	k := min(len(p), maxSimCallBytes)
 	for {
-		if err := c.usable(c.readLimit); err != nil {
+		if err := c.usable(&c.readLimit); err != nil {
 			return 0, c.fail("read", err)
 		}
 		got := hostRecv(c.id, unsafe.Pointer(&p[0]), int32(k))
@@ -294,7 +289,7 @@ func (c *simConn) Read(p []byte) (int, error) {
 		if errno := syscall.Errno(-got); errno != syscall.EAGAIN {
 			return 0, c.fail("read", errno)
 		}
-		c.wait(c.readable, c.readLimit)
+		c.readLimit.wait()
 	}
 }
 
@@ -303,7 +298,7 @@ func (c *simConn) Write(p []byte) (int, error) {
 	defer c.wmu.Unlock()
 	sent := 0
 	for {
-		if err := c.usable(c.writeLimit); err != nil {
+		if err := c.usable(&c.writeLimit); err != nil {
 			return sent, c.fail("write", err)
 		}
 		if sent == len(p) {
@@ -318,12 +313,12 @@ func (c *simConn) Write(p []byte) (int, error) {
 		if errno := syscall.Errno(-got); errno != syscall.EAGAIN {
 			return sent, c.fail("write", errno)
 		}
-		c.wait(c.writable, c.writeLimit)
+		c.writeLimit.wait()
 	}
 }
 
 func (c *simConn) usable(limit *simDeadline) error {
-	if c.isClosed() {
+	if c.closed.Load() {
 		return net.ErrClosed
 	}
 	if limit.passed() {
@@ -332,20 +327,12 @@ func (c *simConn) usable(limit *simDeadline) error {
 	return nil
 }
 
-func (c *simConn) wait(b bell, limit *simDeadline) {
-	select {
-	case <-b:
-	case <-c.closed:
-	case <-limit.done():
-	}
-}
-
 func (c *simConn) Close() error {
 	if err := c.close(); err != nil {
 		return c.fail("close", err)
 	}
-	c.readLimit.set(time.Time{})
-	c.writeLimit.set(time.Time{})
+	c.readLimit.stop()
+	c.writeLimit.stop()
 	return nil
 }
 
@@ -357,7 +344,7 @@ func (c *simConn) SetDeadline(t time.Time) error {
 }
 
 func (c *simConn) SetReadDeadline(t time.Time) error {
-	if c.isClosed() {
+	if c.closed.Load() {
 		return c.fail("set", net.ErrClosed)
 	}
 	c.readLimit.set(t)
@@ -365,70 +352,82 @@ func (c *simConn) SetReadDeadline(t time.Time) error {
 }
 
 func (c *simConn) SetWriteDeadline(t time.Time) error {
-	if c.isClosed() {
+	if c.closed.Load() {
 		return c.fail("set", net.ErrClosed)
 	}
 	c.writeLimit.set(t)
 	return nil
 }
 
-// simDeadline is a point in time that can be moved while somebody waits for it: done's channel is closed when it passes,
-// and replaced when a passed deadline is lifted.
+// simDeadline is a point in time that can be moved while somebody waits for it. A deadline is set for each request and
+// hardly ever passes, so setting one only notes it: a timer runs only while somebody waits, and one that fires before the
+// deadline, since that has been moved, is started again for the rest.
 type simDeadline struct {
-	mu      sync.Mutex
-	timer   *time.Timer
-	expired chan struct{}
-	round   uint64 // tells a timer that fires late that it has been replaced
-}
+	bell bell
 
-func newSimDeadline() *simDeadline { return &simDeadline{expired: make(chan struct{})} }
+	mu      sync.Mutex
+	at      time.Time // zero: none
+	waiting bool
+	timer   *time.Timer
+	firesAt time.Time // zero: the timer does not run
+}
 
 func (d *simDeadline) set(t time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.round++
-	if d.timer != nil {
-		d.timer.Stop()
-		d.timer = nil
+	d.at = t
+	if d.waiting {
+		d.start()
 	}
-	if d.isExpired() {
-		d.expired = make(chan struct{})
-	}
-	if t.IsZero() {
-		return
-	}
-	left := time.Until(t)
-	if left <= 0 {
-		close(d.expired)
-		return
-	}
-	round := d.round
-	d.timer = time.AfterFunc(left, func() {
-		d.mu.Lock()
-		defer d.mu.Unlock()
-		if d.round == round {
-			close(d.expired)
-		}
-	})
 }
 
-func (d *simDeadline) isExpired() bool {
-	select {
-	case <-d.expired:
-		return true
-	default:
-		return false
+// start sees to it that the timer fires at the deadline or before.
+func (d *simDeadline) start() {
+	if d.at.IsZero() || !d.firesAt.IsZero() && !d.at.Before(d.firesAt) {
+		return
 	}
+	d.firesAt = d.at
+	left := time.Until(d.at)
+	if d.timer == nil {
+		d.timer = time.AfterFunc(left, d.fired)
+		return
+	}
+	d.timer.Reset(left)
+}
+
+func (d *simDeadline) fired() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.firesAt = time.Time{}
+	if d.waiting {
+		d.bell.ring() // the waiter looks at the clock
+	}
+}
+
+// wait returns when there is news, the deadline has passed, or for no reason.
+func (d *simDeadline) wait() {
+	d.mu.Lock()
+	d.waiting = true
+	d.start()
+	d.mu.Unlock()
+	<-d.bell
+	d.mu.Lock()
+	d.waiting = false
+	d.mu.Unlock()
 }
 
 func (d *simDeadline) passed() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.isExpired()
+	return !d.at.IsZero() && time.Until(d.at) <= 0
 }
 
-func (d *simDeadline) done() <-chan struct{} {
+// stop lets go of the timer.
+func (d *simDeadline) stop() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.expired
+	d.at, d.firesAt = time.Time{}, time.Time{}
+	if d.timer != nil {
+		d.timer.Stop()
+	}
 }

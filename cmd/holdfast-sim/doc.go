@@ -1,13 +1,25 @@
-// Command holdfast-sim plays a Holdfast cluster in package sim's deterministic simulator.
+// Command holdfast-sim plays Holdfast clusters in package sim's deterministic simulator.
 //
 //	holdfast-sim guest                       # build bin/guest.wasm
 //	holdfast-sim run --seed 0x1f             # play one seed
 //	holdfast-sim smoke --seed 0x1f           # twice, held against each other step by step
+//	holdfast-sim sweep --from 1 --seeds 300  # many, each in a process of its own, with totals
+//	holdfast-sim replay FILE                 # a decision log that run --log wrote, edited or not
+//	holdfast-sim determinism --seeds 50      # many seeds as smoke does
+//	holdfast-sim mutants                     # is every planted fault found?
+//	holdfast-sim bench                       # virtual seconds per CPU second
 //
-// The last line of run and smoke is
+// The last line of run, smoke and replay is
 //
 //	seed=0x… module=… hash=0x… verdict=ok|safety|liveness|crash|nondeterminism|timeout
 //
 // and the exit status says the verdict: 0, 10, 11, 12, 13, 14 in that order; 1 is a failure of the simulator itself, or a
-// run that found nothing but whose own faults did not take place, 2 bad usage. It holds flags and wiring only.
+// run that found nothing but whose own faults did not take place, 2 bad usage. A corrupt decision log, and one that was
+// made with another module, are bad usage.
+//
+// Sweep and determinism exit with the verdict of the lowest seed that failed. A sweep also fails, with status 1, if too
+// little happened in its seeds to be worth a verdict: it then names what is missing, with figures. Mutants exits with 1 if
+// one survives or a seed spent on one is not green without it, bench if the simulator is too slow.
+//
+// It holds flags, processes and sums only; what a run is, and what is right, packages sim and jepsen know.
 package main

@@ -19,7 +19,7 @@ type Observer interface {
 	// belong to the kernel and must not be changed.
 	Applied(Applied)
 	// Role reports raft's role and term when this member's raft starts, and at
-	// every change.
+	// every change of either.
 	Role(state string, term uint64)
 	// Voted reports a vote once it is durable, the candidate by its peer
 	// address. At a start it reports the vote that was read back.
@@ -64,16 +64,31 @@ func (r *Replica) observeRole(n *raft.Raft) {
 	}))
 }
 
-// stableStore is the stable store as raft sees it, with an observer of votes.
+// stableStore is the stable store as raft sees it, with an observer of terms
+// and votes.
 type stableStore struct {
 	*wal.Stable
 	observer Observer
+	raft     func() *raft.Raft // nil while it is being made
 }
 
 var (
+	keyTerm     = []byte("CurrentTerm")
 	keyVoteTerm = []byte("LastVoteTerm")
 	keyVoteCand = []byte("LastVoteCand")
 )
+
+// SetUint64 implements raft.StableStore. raft does not tell of a candidate's new
+// term otherwise.
+func (s stableStore) SetUint64(key []byte, value uint64) error {
+	if err := s.Stable.SetUint64(key, value); err != nil || s.observer == nil || string(key) != string(keyTerm) {
+		return err
+	}
+	if n := s.raft(); n != nil {
+		s.observer.Role(strings.ToLower(n.State().String()), value)
+	}
+	return nil
+}
 
 // Set implements raft.StableStore. raft writes the term of a vote first, then
 // its candidate; with the second the vote is given.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/raft"
@@ -119,7 +120,8 @@ func (r *Replica) startRaft() error {
 	// raft's main loop waits until a change of leadership is taken; leadership
 	// has one goroutine that does nothing else.
 	notify := make(chan bool, 8)
-	stable := stableStore{r.stable, r.cfg.Observer}
+	var made atomic.Pointer[raft.Raft] // raft sets its term while it is being made, too
+	stable := stableStore{r.stable, r.cfg.Observer, made.Load}
 	if err := stable.readBack(); err != nil {
 		return err
 	}
@@ -133,6 +135,7 @@ func (r *Replica) startRaft() error {
 		_, ok := o.Data.(raft.LeaderObservation)
 		return ok
 	}))
+	made.Store(rf)
 	r.observeRole(rf)
 	r.raftMu.Lock()
 	r.raft = n

@@ -1,41 +1,80 @@
 package client
 
 import (
+	"encoding/json"
 	"fmt"
-	"strconv"
-	"strings"
 	"time"
 )
 
-// Args is the configuration as a process's arguments; ParseArgs reads them back.
-func (cfg Config) Args() []string {
-	return []string{
-		strings.Join(cfg.Endpoints, ","), strconv.FormatUint(cfg.Seed, 10), strconv.Itoa(cfg.Clients), strconv.Itoa(cfg.Keys),
-		strconv.FormatInt(int64(cfg.Pause), 10), strconv.FormatInt(cfg.Epoch.UnixNano(), 10),
-		strconv.FormatInt(cfg.End.UnixNano(), 10),
+// Config is what the clients do.
+type Config struct {
+	// Endpoints are http://ip:port of every member.
+	Endpoints []string `json:"endpoints"`
+	// Seed decides all that they draw.
+	Seed uint64 `json:"seed"`
+	// Epoch is the history's origin by their wall clock; nothing new begins after End but for the final reads.
+	Epoch time.Time `json:"epoch"`
+	End   time.Time `json:"end"`
+	// Workloads go on at one time.
+	Workloads []Workload `json:"workloads"`
+	// Ring is how many events the members remember; 0: the kernel's default.
+	Ring int `json:"ring,omitempty"`
+	// Timeout is how long an operation waits for its answer, but for watches; 0: jepsen.DefaultTimeout.
+	Timeout time.Duration `json:"timeout,omitempty"`
+	// Bulk is how long some values are made, in bytes; 0: all are short.
+	Bulk int `json:"bulk,omitempty"`
+	// FinalRead asks for everything to be read back through every member when they have finished.
+	FinalRead bool `json:"final_read,omitempty"`
+}
+
+// Workload is one of package jepsen's, by its name.
+type Workload struct {
+	Name    string `json:"name"`
+	Clients int    `json:"clients"`
+	// Keys is how many keys they share; 0: as the workload has it.
+	Keys int `json:"keys,omitempty"`
+	// PauseNanos is the longest that each waits before a step; 0: such that all clients together make about Rate steps a second.
+	PauseNanos int64 `json:"pause_nanos,omitempty"`
+}
+
+// Rate is how many steps a second all clients together make unless told otherwise; most steps are one operation.
+const Rate = 50
+
+// All is every workload, with few clients each.
+func All() []Workload {
+	return []Workload{
+		{Name: "register", Clients: 3}, {Name: "cas", Clients: 3}, {Name: "queue", Clients: 2}, {Name: "dirs", Clients: 2},
+		{Name: "ttl", Clients: 3}, {Name: "lock", Clients: 3}, {Name: "watch", Clients: 4}, {Name: "mixed", Clients: 2},
 	}
+}
+
+// Clients counts the clients that work at one time: their process numbers are below it, and it is the number of who reads back.
+func (cfg *Config) Clients() int {
+	n := 0
+	for _, w := range cfg.Workloads {
+		n += w.Clients
+	}
+	return n
+}
+
+// Args is the configuration as a process's arguments, one of JSON; ParseArgs reads it back.
+func (cfg Config) Args() []string {
+	cfg.Epoch, cfg.End = cfg.Epoch.UTC(), cfg.End.UTC() // wherever the host is
+	b, err := json.Marshal(cfg)
+	if err != nil {
+		panic(fmt.Errorf("client arguments: %w", err)) // years beyond 9999 only
+	}
+	return []string{string(b)}
 }
 
 // ParseArgs is the inverse of Args.
 func ParseArgs(args []string) (Config, error) {
-	const want = 7
-	if len(args) != want {
-		return Config{}, fmt.Errorf("client arguments: %d; expect %d", len(args), want)
+	if len(args) != 1 {
+		return Config{}, fmt.Errorf("client arguments: %d; expect one, of JSON", len(args))
 	}
-	numbers := make([]int64, 0, want-2)
-	for _, a := range args[2:] {
-		n, err := strconv.ParseInt(a, 10, 64)
-		if err != nil {
-			return Config{}, fmt.Errorf("client arguments: %q: %w; expect a number", a, err)
-		}
-		numbers = append(numbers, n)
+	var cfg Config
+	if err := json.Unmarshal([]byte(args[0]), &cfg); err != nil {
+		return Config{}, fmt.Errorf("client arguments: %w; expect what Args makes", err)
 	}
-	seed, err := strconv.ParseUint(args[1], 10, 64)
-	if err != nil {
-		return Config{}, fmt.Errorf("client arguments: seed %q: %w; expect a number", args[1], err)
-	}
-	return Config{
-		Endpoints: strings.Split(args[0], ","), Seed: seed, Clients: int(numbers[0]), Keys: int(numbers[1]),
-		Pause: time.Duration(numbers[2]), Epoch: time.Unix(0, numbers[3]), End: time.Unix(0, numbers[4]),
-	}, nil
+	return cfg, nil
 }

@@ -6,6 +6,6 @@
 //
 // Its arguments are the host's business (see newScenario in package sim):
 //
-//	guest member NAME IP INITIAL-CLUSTER
-//	guest client ENDPOINTS SEED CLIENTS KEYS PAUSE-NS EPOCH-NS END-NS
+//	guest member NAME IP INITIAL-CLUSTER KNOBS
+//	guest client CONFIG
 package main

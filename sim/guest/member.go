@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"strings"
-	"time"
 
 	"holdfast/httpd"
 	"holdfast/kernel/cluster"
@@ -16,20 +15,26 @@ import (
 	"holdfast/transport"
 )
 
-// lookEvery is how often a member's state is looked at for the timeline.
-const lookEvery = 20 * time.Millisecond
-
 // member runs what cmd/holdfast's agent runs, on the simulator's network and disk, until the process is killed.
 func member(args []string) error {
-	if len(args) != 3 {
-		return fmt.Errorf("guest: member: %d arguments; expect NAME IP INITIAL-CLUSTER", len(args))
+	if len(args) != 4 {
+		return fmt.Errorf("guest: member: %d arguments; expect NAME IP INITIAL-CLUSTER KNOBS", len(args))
 	}
 	name, ip := args[0], args[1]
+	knobs, err := note.ParseKnobs(args[3])
+	if err != nil {
+		return fmt.Errorf("guest: member: %w", err)
+	}
 	network := transport.Sim()
 	cfg := cluster.Config{
 		Name: name, DataDir: "/" + name + ".data", Network: network,
 		ListenPeer: ip + ":2380", PeerURL: "http://" + ip + ":2380", ClientURLs: []string{"http://" + ip + ":2379"},
-		Token: "sim", Log: os.Stderr,
+		Token: "sim", Log: os.Stderr, HistoryEvents: knobs.HistoryEvents,
+		Replica: replica.Config{
+			ElectionTimeout: knobs.ElectionTimeout, Tick: knobs.Tick, SnapshotEntries: knobs.SnapshotEntries,
+			SnapshotBytes: knobs.SnapshotBytes, TrailingBytes: knobs.TrailingBytes, SnapshotCheck: knobs.SnapshotCheck,
+			SegmentBytes: knobs.SegmentBytes, Observer: &observer{},
+		},
 		Fatal: func(err error) {
 			fmt.Fprintln(os.Stderr, "fatal:", err)
 			os.Exit(1)
@@ -50,21 +55,35 @@ func member(args []string) error {
 	if err != nil {
 		return err
 	}
-	go watch(m.Replica())
 	server := httpd.New(httpd.Config{Replica: m.Replica(), Logf: func(format string, args ...any) {
 		fmt.Fprintf(os.Stderr, format+"\n", args...)
 	}})
 	return server.Serve(clients)
 }
 
-// watch notes every change of who leads in which term, as this member sees itself.
-func watch(r *replica.Replica) {
-	last := ""
-	for range time.Tick(lookEvery) {
-		s := r.Status()
-		if now := fmt.Sprintf("%s term=%d", s.State, s.Term); now != last {
-			note.Send(note.State, now)
-			last = now
-		}
+// observer passes on to the host what the replica tells. A guest has one thread and Applied is called by one goroutine,
+// so its buffer needs no lock.
+type observer struct{ buffer []byte }
+
+// Applied implements replica.Observer.
+func (o *observer) Applied(a replica.Applied) {
+	o.buffer = note.AppendApplied(o.buffer[:0], &note.Applied{
+		Index: uint64(a.Index), Term: a.Term, Hash: a.Hash, StoreIndex: uint64(a.StoreIndex), Now: uint64(a.Now),
+		Session: a.Session.Term, Restored: a.Restored, Events: a.Events,
+	})
+	note.SendBytes(note.Commit, o.buffer)
+}
+
+// Role implements replica.Observer.
+func (o *observer) Role(state string, term uint64) {
+	note.Send(note.Role, fmt.Sprintf("%s %d", state, term))
+}
+
+// Voted implements replica.Observer.
+func (o *observer) Voted(term uint64, candidate string, readBack bool) {
+	how := "given"
+	if readBack {
+		how = "read-back"
 	}
+	note.Send(note.Vote, fmt.Sprintf("%d %s %s", term, candidate, how))
 }

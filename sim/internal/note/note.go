@@ -5,8 +5,12 @@ type Kind int32
 
 // The kinds of notes. The host knows them by number.
 const (
-	// State is a change of state for the timeline, such as "leader term=3".
-	State Kind = 1
+	// Role is a change of a member's role in raft: "leader 3", a role and a term.
+	Role Kind = 1
 	// History is one or more whole lines of the clients' history.
 	History Kind = 2
+	// Commit is an entry that a member applied, see [AppendApplied].
+	Commit Kind = 3
+	// Vote is a vote: "3 10.0.0.1:2380 given" or "... read-back".
+	Vote Kind = 4
 )

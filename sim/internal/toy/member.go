@@ -55,9 +55,9 @@ type toyKey struct {
 
 const toyFile = "/store"
 
-// member runs one. Arguments: name, ip, initial cluster, mode.
+// member runs one. Arguments: name, ip, initial cluster, knobs (passed over), mode.
 func member(args []string) error {
-	name, ip, mode := args[0], args[1], args[3]
+	name, ip, mode := args[0], args[1], args[4]
 	m := &toyMember{mode: mode, start: time.Now(), Keys: map[string]toyKey{}}
 	m.http.MaxIdemponentCallAttempts = 1 // a write that is sent twice is written twice
 	m.http.Dial = func(addr string) (net.Conn, error) {
@@ -68,7 +68,7 @@ func member(args []string) error {
 	first, _, _ := strings.Cut(args[2], ",")
 	firstName, url, _ := strings.Cut(first, "=")
 	if name == firstName {
-		note.Send(note.State, "leader term=1")
+		note.Send(note.Role, "leader 1")
 	} else if mode != "split" {
 		host, _, err := net.SplitHostPort(strings.TrimPrefix(url, "http://"))
 		if err != nil {

@@ -1,0 +1,89 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+
+	"holdfast/sim"
+
+	"github.com/urfave/cli/v3"
+)
+
+func replayFlags() []cli.Flag {
+	return []cli.Flag{&cli.BoolFlag{Name: "other-module", Usage: "play the log although it was made with another module"}}
+}
+
+func replayLog(ctx context.Context, c *cli.Command, stdout, stderr io.Writer) (int, error) {
+	d, err := readLog(c)
+	if err != nil {
+		return 0, err
+	}
+	s := scenario{seed: d.Seed, nodes: d.Plan.Nodes, module: c.String("module"), cache: c.String("cache"), wall: c.Duration("wall")}
+	if s.wall <= 0 {
+		return 0, usagef("wall: %v; choose a time above nought", s.wall)
+	}
+	o, err := s.options()
+	if err != nil {
+		return 0, err
+	}
+	o.Decisions = d
+	same := sim.ModuleHash(o.Module) == d.Module
+	if !same && !c.Bool("other-module") {
+		return 0, usagef("module: %s: its hash is %s and the log's is %s; name the log's module with --module, or play it with this one by --other-module",
+			s.module, sim.ModuleHash(o.Module), d.Module)
+	}
+	if d.Untouched {
+		fmt.Fprintf(stdout, "log untouched: recorded with commit=%s hash=0x%016x verdict=%s\n", orUnknown(d.Commit), d.Hash, d.Verdict)
+	} else {
+		fmt.Fprintln(stdout, "log edited since it was written: this is another run")
+	}
+	rep, err := play(ctx, c, o, stdout, stderr)
+	if err = writeReport(c.String("report"), s, o, rep, err); err != nil {
+		return 0, err
+	}
+	compareHashes(stdout, d, rep, same && o.UntilStep == 0 && rep.Verdict != sim.VerdictTimeout)
+	fmt.Fprintln(stdout, rep.Line())
+	return rep.Verdict.ExitCode(), nil
+}
+
+func readLog(c *cli.Command) (*sim.Decisions, error) {
+	switch c.Args().Len() {
+	case 0:
+		return nil, usagef("log: none given; name the FILE that run --log wrote")
+	case 1:
+	default:
+		return nil, usagef("argument: %q: not expected; replay takes one FILE", c.Args().Get(1))
+	}
+	f, err := os.Open(c.Args().First())
+	if err != nil {
+		return nil, usagef("log: %w; name the FILE that run --log wrote", err)
+	}
+	defer f.Close()
+	d, err := sim.ReadDecisions(f)
+	if err != nil {
+		return nil, usagef("log: %s: %w", f.Name(), err)
+	}
+	return d, nil
+}
+
+// compareHashes says whether this was the recorded run, where that can be said: not of another log, another module, or a run
+// that ended earlier.
+func compareHashes(w io.Writer, d *sim.Decisions, rep *sim.Report, comparable bool) {
+	switch {
+	case !d.Untouched || !comparable:
+		fmt.Fprintln(w, "hash: nothing to hold it against: the log, the module or the end is another")
+	case rep.Hash == d.Hash:
+		fmt.Fprintln(w, "hash: the recorded one")
+	default:
+		fmt.Fprintf(w, "hash: not the recorded 0x%016x\n", d.Hash)
+	}
+}
+
+func orUnknown(text string) string {
+	if text == "" {
+		return "unknown"
+	}
+	return text
+}

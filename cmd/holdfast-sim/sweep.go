@@ -1,0 +1,217 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"holdfast/sim"
+
+	"github.com/urfave/cli/v3"
+)
+
+func sweepFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.DurationFlag{Name: "time", Usage: "real time after which no further seed is begun (default: no limit)"},
+		&cli.StringFlag{Name: "keep", Value: "bin/sim-failures", Usage: "`DIRECTORY` for decision logs and last output of failing seeds"},
+		&cli.BoolFlag{Name: "stop-at-first", Usage: "begin no further seed after the first that fails"},
+	}
+}
+
+// sweep is a range of seeds being played.
+type sweep struct {
+	scenario    scenario // of every seed, but for the seed
+	module      string   // its hash
+	from, seeds uint64
+	jobs        int
+	limit       time.Duration // 0: none
+	keep        string
+	stopAtFirst bool
+	play        player
+	stdout      io.Writer
+	bar         *progress
+
+	begun  time.Time
+	next   uint64
+	totals totals
+	first  *outcome // the first failing one that came in, and in the end that with the lowest seed
+	err    error    // of the sweep itself
+}
+
+func sweepSeeds(ctx context.Context, c *cli.Command, stdout, stderr io.Writer) (int, error) {
+	r, err := readRange(c)
+	if err != nil {
+		return 0, err
+	}
+	if c.Duration("time") < 0 {
+		return 0, usagef("time: %v; choose a time above nought, or leave it out", c.Duration("time"))
+	}
+	sw := &sweep{
+		scenario: r.scenario, module: r.module, from: r.from, seeds: r.seeds, jobs: r.jobs,
+		limit: c.Duration("time"), keep: c.String("keep"), stopAtFirst: c.Bool("stop-at-first"),
+		play: inChild("run"), stdout: stdout, bar: newProgress(stderr),
+	}
+	fmt.Fprintf(stdout, "sweep from=0x%x seeds=%d module=%s commit=%s duration=%v\n", sw.from, sw.seeds, sw.module, commit(), sw.scenario.duration)
+	if err := warm(ctx, sw.play, sw.scenario); err != nil {
+		return 0, err
+	}
+	return sw.run(ctx)
+}
+
+// seedRange is what the manyFlags say.
+type seedRange struct {
+	scenario    scenario
+	module      string // its hash
+	from, seeds uint64
+	jobs        int
+}
+
+func readRange(c *cli.Command) (r seedRange, err error) {
+	if err = noArguments(c); err != nil {
+		return r, err
+	}
+	if r.scenario, err = readScenario(c); err != nil {
+		return r, err
+	}
+	if r.from, err = readSeed(c, "from"); err != nil {
+		return r, err
+	}
+	if r.jobs, err = readJobs(c); err != nil {
+		return r, err
+	}
+	if n := c.Int("seeds"); n < 1 || n > maxSeeds {
+		return r, usagef("seeds: %d; choose 1 to %d", n, maxSeeds)
+	}
+	r.seeds = uint64(c.Int("seeds"))
+	if r.from+(r.seeds-1) < r.from {
+		return r, usagef("from: 0x%x: %d seeds from there go beyond 64 bits; choose a lower one", r.from, r.seeds)
+	}
+	module, err := readModule(r.scenario.module)
+	r.module = sim.ModuleHash(module)
+	return r, err
+}
+
+// run plays the seeds and tells how it went: the exit status, or an error of the sweep itself.
+func (sw *sweep) run(ctx context.Context) (int, error) {
+	sw.begun = time.Now()
+	each(ctx, sw.jobs, sw.take,
+		func(s scenario) outcome { return sw.play(ctx, s) },
+		func(o outcome) { sw.collect(ctx, &o) },
+		func() { sw.bar.show(sw.totals.line(sw.seeds, time.Since(sw.begun), sw.first)) })
+	sw.bar.clear()
+	if sw.err != nil {
+		return 0, sw.err
+	}
+	return sw.conclude(context.Cause(ctx)), nil
+}
+
+// take gives the next scenario, if there is to be one.
+func (sw *sweep) take() (scenario, bool) {
+	late := sw.limit > 0 && time.Since(sw.begun) >= sw.limit
+	if sw.next == sw.seeds || late || sw.err != nil || sw.stopAtFirst && sw.first != nil {
+		return scenario{}, false
+	}
+	sw.next++
+	return sw.scenario.with(sw.from + sw.next - 1), true
+}
+
+func (sw *sweep) collect(ctx context.Context, o *outcome) {
+	if ctx.Err() != nil { // it was stopped half-way
+		return
+	}
+	sw.totals.add(o)
+	if o.verdict() != sim.VerdictOK {
+		sw.fail(o)
+	}
+	sw.bar.show(sw.totals.line(sw.seeds, time.Since(sw.begun), sw.first))
+}
+
+// fail tells of a failing seed and keeps what it left.
+func (sw *sweep) fail(o *outcome) {
+	if sw.first == nil || o.scenario.seed < sw.first.scenario.seed {
+		sw.first = o
+	}
+	kept, err := keepFailure(sw.keep, o)
+	sw.err = errors.Join(sw.err, err)
+	sw.bar.clear()
+	fmt.Fprintf(sw.stdout, "seed=0x%x verdict=%s fired=%s\n%s\n", o.scenario.seed, o.verdict(), o.fired(), indent(o.detail()))
+	fmt.Fprintf(sw.stdout, "  holdfast-sim run %s\n", strings.Join(o.scenario.args(), " "))
+	if kept != "" {
+		fmt.Fprintf(sw.stdout, "  %s\n", replayCommand(kept, o.scenario.module))
+	}
+}
+
+func replayCommand(log, module string) string {
+	command := "holdfast-sim replay "
+	if module != defaultModule {
+		command += "--module " + module + " "
+	}
+	return command + log
+}
+
+func indent(text string) string {
+	return "  " + strings.ReplaceAll(strings.TrimSpace(text), "\n", "\n  ")
+}
+
+// keepFailure keeps a failing seed's last output and its decision log, whose name it gives if there is one.
+func keepFailure(dir string, o *outcome) (string, error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return "", fmt.Errorf("keep seed 0x%x: %w", o.scenario.seed, err)
+	}
+	base := filepath.Join(dir, fmt.Sprintf("0x%x-%dn", o.scenario.seed, o.scenario.nodes))
+	err := os.WriteFile(base+".out", append(bytes.TrimSpace(o.output), '\n'), 0o644)
+	name := ""
+	if len(o.log) > 0 {
+		name = base + ".log"
+		err = errors.Join(err, os.WriteFile(name, o.log, 0o644))
+	}
+	if err != nil {
+		return "", fmt.Errorf("keep seed 0x%x: %w", o.scenario.seed, err)
+	}
+	return name, nil
+}
+
+// conclude prints the totals and the verdict, and gives the exit status.
+func (sw *sweep) conclude(interrupted error) int {
+	t := &sw.totals
+	t.write(sw.stdout)
+	if n := uint64(t.played()); n < sw.seeds {
+		fmt.Fprintf(sw.stdout, "%d of %d seeds were played\n", n, sw.seeds)
+	}
+	verdict, code := sim.VerdictOK, 0
+	missing := sw.requirements()
+	for _, m := range missing {
+		fmt.Fprintf(sw.stdout, "missing: %s\n", m)
+	}
+	switch {
+	case sw.first != nil:
+		verdict = sw.first.verdict()
+		code = verdict.ExitCode()
+	case interrupted != nil:
+		verdict, code = "interrupted", exitFailed
+	case t.played() == 0 || len(missing) > 0:
+		verdict, code = "untested", exitFailed
+	}
+	fmt.Fprintf(sw.stdout, "sweep from=0x%x seeds=%d green=%d red=%d module=%s verdict=%s\n", sw.from, t.played(), t.green, t.red, sw.module, verdict)
+	return code
+}
+
+// requirements names those that were not met. They are about what seeds choose: if workloads or faults are given, or there
+// are few seeds, nothing is required.
+func (sw *sweep) requirements() []string {
+	switch {
+	case sw.scenario.workloads != nil || sw.scenario.faults != nil:
+		fmt.Fprintln(sw.stdout, "requirements: none, for --workload or --faults leave the seeds no choice")
+	case sw.totals.played() < requiredFrom:
+		fmt.Fprintf(sw.stdout, "requirements: none of fewer than %d seeds\n", requiredFrom)
+	default:
+		return sw.totals.missing()
+	}
+	return nil
+}

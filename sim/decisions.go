@@ -1,0 +1,200 @@
+package sim
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+
+	"github.com/cespare/xxhash/v2"
+)
+
+// Decisions is a run as data: everything that was drawn before it, and every fault as it struck. Played again with the
+// same module it is the same run; edited, it is another one that can be played as well.
+type Decisions struct {
+	Seed   uint64
+	Module string // ModuleHash of the guest that it was made with
+	Commit string // of the simulator, for people
+	Plan   Plan
+	Faults []Fault
+	// Hash and Verdict are the run's; Untouched tells whether the log is as it was written.
+	Hash      uint64
+	Verdict   Verdict
+	Untouched bool
+}
+
+// ErrDecisions is wrapped by errors about a decision log that cannot be played.
+var ErrDecisions = errors.New("bad decision log")
+
+const decisionsFormat = "holdfast-sim decisions 1"
+
+// Limits of a decision log.
+const (
+	maxDecisionLine = 1 << 20
+	maxFaults       = 100_000
+)
+
+type decisionHead struct {
+	Format string `json:"format"`
+	Seed   string `json:"seed"`
+	Module string `json:"module"`
+	Commit string `json:"commit,omitempty"`
+	Plan   Plan   `json:"plan"`
+}
+
+type decisionEnd struct {
+	End struct {
+		Hash    string  `json:"hash"`
+		Verdict Verdict `json:"verdict"`
+		Sum     string  `json:"sum"` // xxhash of all lines before
+	} `json:"end"`
+}
+
+// Write writes the log: JSON lines, a head, a line per fault, an end.
+func (d *Decisions) Write(w io.Writer) error {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	err := enc.Encode(decisionHead{Format: decisionsFormat, Seed: fmt.Sprintf("0x%x", d.Seed), Module: d.Module, Commit: d.Commit, Plan: d.Plan})
+	for i := range d.Faults {
+		err = errors.Join(err, enc.Encode(&d.Faults[i]))
+	}
+	var end decisionEnd
+	end.End.Hash, end.End.Verdict = fmt.Sprintf("0x%016x", d.Hash), d.Verdict
+	end.End.Sum = fmt.Sprintf("0x%016x", xxhash.Sum64(b.Bytes()))
+	if err = errors.Join(err, enc.Encode(end)); err != nil {
+		return fmt.Errorf("encode decision log: %w", err)
+	}
+	if _, err := w.Write(b.Bytes()); err != nil {
+		return fmt.Errorf("write decision log: %w", err)
+	}
+	return nil
+}
+
+// ReadDecisions reads what Write wrote, edited or not; errors wrap ErrDecisions and name the line.
+func ReadDecisions(r io.Reader) (*Decisions, error) {
+	sc := bufio.NewScanner(r)
+	sc.Buffer(make([]byte, 0, 64<<10), maxDecisionLine)
+	d, sum, line, ended := &Decisions{}, xxhash.New(), 0, false
+	fail := func(err error, do string) error {
+		return fmt.Errorf("%w: line %d: %w; %s", ErrDecisions, line, err, do)
+	}
+	for sc.Scan() {
+		line++
+		if ended {
+			return nil, fail(errors.New("more after the end"), "remove it")
+		}
+		var err error
+		switch text := sc.Bytes(); {
+		case line == 1:
+			err = d.readHead(text)
+		case bytes.HasPrefix(text, []byte(`{"end":`)):
+			ended = true
+			err = d.readEnd(text, sum.Sum64())
+		case len(d.Faults) == maxFaults:
+			err = fmt.Errorf("more than %d faults", maxFaults)
+		default:
+			var f Fault
+			if err = strict(text, &f); err == nil {
+				d.Faults = append(d.Faults, f)
+			}
+		}
+		if err != nil {
+			return nil, fail(err, "expect what run --log wrote, with faults left out or changed")
+		}
+		_, _ = sum.Write(append(sc.Bytes(), '\n')) // never fails
+	}
+	if err := sc.Err(); err != nil {
+		return nil, fail(err, "shorten the line")
+	}
+	if line == 0 {
+		return nil, fmt.Errorf("%w: it is empty; expect what run --log wrote", ErrDecisions)
+	}
+	return d, d.check()
+}
+
+func strict(text []byte, to any) error {
+	dec := json.NewDecoder(bytes.NewReader(text))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(to); err != nil {
+		return err
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return errors.New("more than one JSON object")
+	}
+	return nil
+}
+
+func (d *Decisions) readHead(text []byte) error {
+	var head decisionHead
+	if err := strict(text, &head); err != nil {
+		return err
+	}
+	if head.Format != decisionsFormat {
+		return fmt.Errorf("format %q, not %q", head.Format, decisionsFormat)
+	}
+	seed, err := strconv.ParseUint(head.Seed, 0, 64)
+	if err != nil {
+		return fmt.Errorf("seed %q: %w", head.Seed, err)
+	}
+	d.Seed, d.Module, d.Commit, d.Plan = seed, head.Module, head.Commit, head.Plan
+	return nil
+}
+
+func (d *Decisions) readEnd(text []byte, sum uint64) error {
+	var end decisionEnd
+	if err := strict(text, &end); err != nil {
+		return err
+	}
+	hash, err := strconv.ParseUint(end.End.Hash, 0, 64)
+	if err != nil {
+		return fmt.Errorf("hash %q: %w", end.End.Hash, err)
+	}
+	d.Hash, d.Verdict, d.Untouched = hash, end.End.Verdict, end.End.Sum == fmt.Sprintf("0x%016x", sum)
+	return nil
+}
+
+// check refuses what cannot be played.
+func (d *Decisions) check() error {
+	p := &d.Plan
+	if p.Nodes < MinNodes || p.Nodes > MaxNodes || p.EndNanos < int64(MinDuration) || p.EndNanos > int64(MaxDuration) ||
+		p.CalmAtNanos < 0 || p.CalmAtNanos > p.EndNanos {
+		return fmt.Errorf("%w: plan: %d nodes, calm at %d ns, end at %d ns; expect %d to %d nodes and an end after %v to %v",
+			ErrDecisions, p.Nodes, p.CalmAtNanos, p.EndNanos, MinNodes, MaxNodes, MinDuration, MaxDuration)
+	}
+	for _, w := range p.Workloads {
+		if !slices.Contains(workloadNames(), w.Name) || w.Clients < 0 || w.Clients > maxClients {
+			return fmt.Errorf("%w: plan: workload %q with %d clients; expect a known one with up to %d", ErrDecisions, w.Name, w.Clients, maxClients)
+		}
+	}
+	for i := range d.Faults {
+		f := &d.Faults[i]
+		k := faultKind(f.Kind)
+		switch {
+		case k == nil:
+			return fmt.Errorf("%w: fault %d: unknown kind %q; see holdfast-sim run --help", ErrDecisions, f.ID, f.Kind)
+		case f.At < 0 || f.At >= p.CalmAtNanos || f.For < 0 || f.For > p.CalmAtNanos-f.At:
+			return fmt.Errorf("%w: fault %d: at %d ns for %d ns; it must end by %d ns", ErrDecisions, f.ID, f.At, f.For, p.CalmAtNanos)
+		case !knownMember(f.Member, p.Nodes) || f.Other != "" && !knownMember(f.Other, p.Nodes):
+			return fmt.Errorf("%w: fault %d: member %q, %q; expect m1 to m%d", ErrDecisions, f.ID, f.Member, f.Other, p.Nodes)
+		case f.N < k.lo || f.N > max(k.hi, k.lo):
+			return fmt.Errorf("%w: fault %d: n=%d; expect %d to %d", ErrDecisions, f.ID, f.N, k.lo, k.hi)
+		}
+	}
+	return nil
+}
+
+// maxClients bounds the clients of one workload.
+const maxClients = 64
+
+func knownMember(name string, nodes int) bool {
+	for i := range nodes {
+		if memberName(i) == name {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,86 @@
+package sim
+
+import (
+	"strings"
+
+	"holdfast/sim/disk"
+
+	"github.com/tetratelabs/wazero/experimental/sys"
+)
+
+// health is what the nemesis has done to a machine beside its network and its clocks. The zero value is health.
+type health struct {
+	pausedUntil int64 // its process gets no turn before this
+	lagNanos    int64 // each turn begins so much later
+	syncFactor  int64 // an fsync takes so many times longer; 0: once
+	hungUntil   int64 // an fsync that begins before this ends then
+	failAfter   int64 // disk operations until one fails, once; meaningful if failing
+	failing     bool
+	chance      disk.Chance // what of the failing operation is done
+	full        bool        // writes that make files longer fail
+	// aim, if set, dooms the process once it works on such a file.
+	aim *aim
+	// excuse is why its process may end by itself, for as long as this life lasts; empty: for no reason.
+	excuse string
+	// lost says that it was destroyed: it may refuse to start, and need not be there in phase two.
+	lost string
+	// dark says that it has no power.
+	dark bool
+	// downUntil is when a killed process may be started again.
+	downUntil int64
+}
+
+// heal takes back all but what cannot be undone.
+func (c *health) heal() {
+	*c = health{excuse: c.excuse, lost: c.lost, dark: c.dark, downUntil: c.downUntil}
+}
+
+// delayed is when a turn that is planned for a moment may really begin.
+func (c *health) delayed(at int64) int64 { return max(at, c.pausedUntil) }
+
+// syncNanos is how long an fsync takes that begins now.
+func (m *machine) syncNanos(now int64) int64 {
+	m.syncs++
+	took := m.w.draws.between(forSync, uint64(m.index), m.syncs, m.w.plan.SyncMinNanos, m.w.plan.SyncMaxNanos)
+	if m.cond.syncFactor > 0 {
+		took *= m.cond.syncFactor
+	}
+	return max(took, m.cond.hungUntil-now)
+}
+
+// diskFault decides whether an operation of the disk fails.
+func (m *machine) diskFault(op disk.Op) disk.Fault {
+	c := &m.cond
+	if !c.failing || op == disk.OpStat || op == disk.OpSeek || op == disk.OpReadlink {
+		return disk.Fault{}
+	}
+	if c.failAfter--; c.failAfter >= 0 {
+		return disk.Fault{}
+	}
+	c.failing, c.excuse = false, "a disk error"
+	m.w.counts.DiskErrors++
+	m.w.tell(m.name, "EIO", (opDisk + opcode(op)).String())
+	return disk.Fault{Errno: sys.EIO, Chance: c.chance}
+}
+
+// aim is a kill that waits for its moment: the next operation on a file of some kind, and so many host calls more.
+type aim struct {
+	path  string // part of the file's path
+	calls int64
+	die   func() // what else happens then; nil: nothing
+}
+
+// aimedAt are the files that an aimed kill may wait for.
+var aimedAt = []string{"/stable/", "/stable/", "/log/", "/snapshots/"}
+
+// takeAim dooms the process if this is what the nemesis waits for.
+func (m *machine) takeAim(path string) {
+	a := m.cond.aim
+	if a == nil || !strings.Contains(path, a.path) {
+		return
+	}
+	m.cond.aim = nil
+	if !m.proc.doomed {
+		m.doom(a.calls, a.die)
+	}
+}

@@ -1,0 +1,293 @@
+package sim
+
+import (
+	"fmt"
+	"time"
+
+	"holdfast/sim/disk"
+)
+
+// nemesis plays a schedule of faults, each as an event of virtual time, and takes note of whom each really struck.
+type nemesis struct {
+	s      *scenario
+	struck []Fault // resolved, in the order in which they struck
+	// undo takes back what lasts, by the fault's number.
+	undo map[int]func()
+	// quietUntil: until then nobody is struck, since somebody is asking who they are.
+	quietUntil int64
+	// links counts, for each direction, the faults that hold it cut, so that two of them may overlap.
+	cuts map[[2]int]int
+	// lost counts the members that were destroyed.
+	lost int
+}
+
+func newNemesis(s *scenario, faults []Fault) *nemesis {
+	n := &nemesis{s: s, undo: map[int]func(){}, cuts: map[[2]int]int{}}
+	for _, f := range faults {
+		s.w.at(f.At, func() { n.strike(f) })
+	}
+	return n
+}
+
+// strike lets one fault happen, if it can, and plans its end.
+func (n *nemesis) strike(f Fault) {
+	w := n.s.w
+	k := faultKind(f.Kind)
+	if f.Leader && w.leader != nil {
+		f.Member = w.leader.name
+		if f.Other == f.Member {
+			f.Other = memberName((w.leader.index + 1) % w.plan.Nodes)
+		}
+	}
+	if k.destroys && !n.mayDestroy() {
+		if f.At += destroyAgain; f.At+f.For < w.plan.CalmAtNanos {
+			w.at(f.At, func() { n.strike(f) }) // as soon as the cluster can do without one more
+		}
+		return
+	}
+	f.Leader = false
+	n.struck = append(n.struck, f)
+	if w.now < n.quietUntil {
+		return
+	}
+	detail, undo := k.strike(n, &f)
+	if detail == "" {
+		return // it could not be
+	}
+	w.counts.fault(f.Kind)
+	w.tell(f.Member, f.Kind, detail+" "+f.String())
+	if undo == nil {
+		return
+	}
+	n.undo[f.ID] = undo
+	w.at(f.At+f.For, func() {
+		if undo := n.undo[f.ID]; undo != nil {
+			delete(n.undo, f.ID)
+			w.tell(f.Member, "mend", fmt.Sprintf("%s #%d", f.Kind, f.ID))
+			undo()
+		}
+	})
+}
+
+// healAll ends whatever lasts, in the order of the faults.
+func (n *nemesis) healAll() {
+	for i := range n.struck {
+		id := n.struck[i].ID
+		if undo := n.undo[id]; undo != nil {
+			delete(n.undo, id)
+			undo()
+		}
+	}
+}
+
+// member is the machine that a fault strikes; nil if nothing runs there that could be struck.
+func (n *nemesis) member(f *Fault) *machine {
+	m := n.machine(f.Member)
+	if m == nil || m.proc == nil || m.proc.doomed || m.cond.lost != "" {
+		return nil
+	}
+	return m
+}
+
+func (n *nemesis) machine(name string) *machine {
+	for _, m := range n.s.members {
+		if m.name == name {
+			return m
+		}
+	}
+	return nil
+}
+
+// chance gives a fault 64-bit draws of its own.
+func (n *nemesis) chance(f *Fault) disk.Chance {
+	d, id := n.s.w.draws, uint64(f.ID)
+	return func(n uint64) uint64 { return d.at(forFault, id, n) }
+}
+
+// kill ends a process at one of its next host calls.
+func (n *nemesis) kill(f *Fault) (string, func()) {
+	m := n.member(f)
+	if m == nil {
+		return "", nil
+	}
+	m.cond.downUntil = n.s.w.now + f.For
+	m.doom(f.N, nil)
+	return fmt.Sprintf("at its host call %d from now", f.N), nil
+}
+
+// powerCut takes the machine away with what its disk had not made durable.
+func (n *nemesis) powerCut(f *Fault) (string, func()) {
+	m := n.member(f)
+	if m == nil {
+		return "", nil
+	}
+	n.cutPower(m, f, f.For)
+	return fmt.Sprintf("at its host call %d from now", f.N), nil
+}
+
+func (n *nemesis) cutPower(m *machine, f *Fault, down int64) {
+	m.cond.downUntil = n.s.w.now + down
+	chance := n.chance(f)
+	m.doom(f.N, func() { m.powerCut(chance) })
+}
+
+// aimedKill waits for a process to work on a file of some kind: two writes that belong together are rarely parted by chance.
+func (n *nemesis) aimedKill(f *Fault) (string, func()) { return n.aimed(f, nil) }
+
+func (n *nemesis) aimedCut(f *Fault) (string, func()) {
+	chance := n.chance(f)
+	return n.aimed(f, func(m *machine) { m.powerCut(chance) })
+}
+
+// aimed does not outlast its fault: who has not come to such a file by its end lives on.
+func (n *nemesis) aimed(f *Fault, and func(*machine)) (string, func()) {
+	m := n.member(f)
+	if m == nil {
+		return "", nil
+	}
+	a := &aim{path: aimedAt[f.N%256%int64(len(aimedAt))], calls: f.N >> 8}
+	m.cond.downUntil = n.s.w.now + f.For
+	if and != nil {
+		a.die = func() { and(m) }
+	}
+	m.cond.aim = a
+	return fmt.Sprintf("%d host calls after it works on %s", a.calls, a.path), func() {
+		if m.cond.aim == a {
+			m.cond.aim = nil
+		}
+	}
+}
+
+// blackout cuts everybody's power; each comes back in its own time.
+func (n *nemesis) blackout(f *Fault) (string, func()) {
+	d := n.s.w.draws
+	for i, m := range n.s.members {
+		if m.proc == nil || m.proc.doomed {
+			if m.cond.lost == "" { // who is down stays so for as long
+				m.cond.downUntil = max(m.cond.downUntil, n.s.w.now+1)
+			}
+			continue
+		}
+		one := *f
+		one.ID = f.ID<<8 | i
+		n.cutPower(m, &one, d.between(forFault, uint64(one.ID), ^uint64(0), f.For/2, f.For+1))
+	}
+	return "everybody", nil
+}
+
+// pause takes all turns from a process, as SIGSTOP does.
+func (n *nemesis) pause(f *Fault) (string, func()) {
+	m := n.member(f)
+	if m == nil {
+		return "", nil
+	}
+	m.cond.pausedUntil = max(m.cond.pausedUntil, n.s.w.now+f.For)
+	return "no turns", nil
+}
+
+func (n *nemesis) slowProcess(f *Fault) (string, func()) {
+	m := n.member(f)
+	if m == nil {
+		return "", nil
+	}
+	m.cond.lagNanos = f.N * 1000
+	return fmt.Sprintf("each turn %v late", time.Duration(m.cond.lagNanos)), func() { m.cond.lagNanos = 0 }
+}
+
+func (n *nemesis) slowDisk(f *Fault) (string, func()) {
+	m := n.member(f)
+	if m == nil {
+		return "", nil
+	}
+	m.cond.syncFactor = f.N
+	return fmt.Sprintf("fsync takes %d times longer", f.N), func() { m.cond.syncFactor = 0 }
+}
+
+// hungDisk holds the next fsync up. A log whose fsync hangs for longer than it may gives up.
+func (n *nemesis) hungDisk(f *Fault) (string, func()) {
+	m := n.member(f)
+	if m == nil {
+		return "", nil
+	}
+	m.cond.hungUntil = n.s.w.now + f.For
+	m.cond.excuse = "a hung disk"
+	return "fsync does not return", nil
+}
+
+// diskError fails one operation. What the member does then is its own affair, as long as it does not go on.
+func (n *nemesis) diskError(f *Fault) (string, func()) {
+	m := n.member(f)
+	if m == nil {
+		return "", nil
+	}
+	m.cond.failing, m.cond.failAfter, m.cond.chance = true, f.N, n.chance(f)
+	return fmt.Sprintf("disk operation %d from now fails", f.N), func() { m.cond.failing = false }
+}
+
+func (n *nemesis) fullDisk(f *Fault) (string, func()) {
+	m := n.member(f)
+	if m == nil {
+		return "", nil
+	}
+	m.cond.full, m.cond.excuse = true, "a full disk"
+	m.disk.SetCapacity(m.disk.Used() + f.N)
+	return fmt.Sprintf("%d bytes left", f.N), func() {
+		m.cond.full = false
+		m.disk.SetCapacity(disk.MaxBytes)
+	}
+}
+
+// Why a member is lost.
+const (
+	wiped  = "a wiped disk"
+	rotten = "bit rot"
+)
+
+// mayDestroy tells whether the cluster can do without one more: a quorum of those whose disks are whole must be left, and
+// be there to tell a wiped member that they know it.
+func (n *nemesis) mayDestroy() bool {
+	return n.lost < (len(n.s.members)-1)/2 && n.s.up() == len(n.s.members)-n.lost && n.calmNetwork()
+}
+
+// calmNetwork tells whether no fault of the network lasts.
+func (n *nemesis) calmNetwork() bool { return len(n.undo) == 0 }
+
+// rot flips bits in what a member had made durable, while it is down. It may refuse to start then, and never be of use
+// again; if it starts it must not have been deceived.
+func (n *nemesis) rot(f *Fault) (string, func()) {
+	m := n.member(f)
+	if m == nil {
+		return "", nil
+	}
+	n.lost++
+	m.cond.downUntil = n.s.w.now + f.For
+	chance := n.chance(f)
+	m.doom(0, func() {
+		m.cond.lost = rotten
+		m.rot(chance)
+	})
+	return "a bit of its log flips while it is down", nil
+}
+
+// wipe takes a member's disk away. It must not come back as if it were new.
+func (n *nemesis) wipe(f *Fault) (string, func()) {
+	m := n.member(f)
+	if m == nil {
+		return "", nil
+	}
+	n.lost++
+	n.quietUntil = n.s.w.now + f.For + wipeQuiet
+	m.cond.downUntil = n.s.w.now + f.For
+	m.doom(0, func() {
+		m.cond.lost = wiped
+		m.disk.Wipe(m.name + ".data")
+	})
+	return "its disk is replaced by an empty one", nil
+}
+
+// destroyAgain is how soon a destruction is tried again that the cluster could not bear just now.
+const destroyAgain = 300_000_000
+
+// wipeQuiet is how long nothing happens to anybody after a wipe: the others must be there to say that they know it (see
+// docs/recovery.md on members that cannot be told from new ones).
+const wipeQuiet = 4_000_000_000

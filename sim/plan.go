@@ -1,0 +1,168 @@
+package sim
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"holdfast/jepsen"
+	"holdfast/sim/internal/note"
+)
+
+// Plan is every number that a run's options decide before anything happens, but for the faults (see Schedule). All times
+// are virtual. A decision log holds it whole, and a replay goes by what stands there.
+type Plan struct {
+	Nodes int `json:"nodes"`
+	// Latency of a segment: evenly between Min and Max, times what its link draws; TailPerMille of them take up to TailMax
+	// longer.
+	LatencyMinNanos int64 `json:"latency_min"`
+	LatencyMaxNanos int64 `json:"latency_max"`
+	TailPerMille    int64 `json:"tail_per_mille"`
+	TailMaxNanos    int64 `json:"tail_max"`
+	// An fsync takes evenly between these.
+	SyncMinNanos int64 `json:"sync_min"`
+	SyncMaxNanos int64 `json:"sync_max"`
+	// Wall clocks are up to this off the truth, either way; monotonic clocks of members run off by up to RatePPM parts per
+	// million from the start.
+	WallOffsetNanos int64 `json:"wall_offset"`
+	RatePPM         int64 `json:"rate_ppm"`
+
+	Knobs     note.Knobs `json:"knobs"`
+	Workloads []Work     `json:"workloads"`
+	// OpsPerSecond is what all clients together aim at.
+	OpsPerSecond int64 `json:"ops_per_second"`
+	// TimeoutNanos is how long a client waits for an answer: often longer than a leader is away.
+	TimeoutNanos int64 `json:"timeout"`
+	// BulkBytes is how long some values are; 0: all are short.
+	BulkBytes int64 `json:"bulk"`
+
+	CalmAtNanos int64 `json:"calm_at"` // phase two: no fault from here on
+	EndNanos    int64 `json:"end_at"`  // clients begin nothing new
+}
+
+// Work is one workload of a run and the clients that do it at one time.
+type Work struct {
+	Name    string `json:"name"`
+	Clients int    `json:"clients"`
+}
+
+// The order of the derived options, the counters of their draws. Append only, or old seeds change their meaning.
+const (
+	drawLatency = iota
+	drawTail
+	drawSync
+	drawRate
+	drawOps
+	drawRing
+	drawElection
+	drawTick
+	drawSnapshotEntries
+	drawTrailing
+	drawSegment
+	drawWorkloads
+	drawTimeout
+	drawBulk
+	drawClients  = 100 // and above: one a workload
+	drawFaultMix = 200 // and above: two a kind
+)
+
+// workloadNames lists what --workload takes.
+func workloadNames() []string { return jepsen.Workloads() }
+
+// Derive makes the plan of a run. It depends on Seed, Nodes, Duration and Workloads only.
+func Derive(o Options) Plan {
+	d := draws(o.Seed)
+	pick := func(which uint64, lo, hi int64) int64 { return d.between(forOptions, which, 0, lo, hi) }
+	whole := int64(o.Duration)
+	p := Plan{
+		Nodes:           o.Nodes,
+		LatencyMinNanos: 80_000,
+		LatencyMaxNanos: pick(drawLatency, 300_000, 3_000_000),
+		TailPerMille:    pick(drawTail, 0, 20),
+		TailMaxNanos:    40_000_000,
+		SyncMinNanos:    50_000,
+		SyncMaxNanos:    pick(drawSync, 200_000, 4_000_000),
+		WallOffsetNanos: 500_000_000,
+		RatePPM:         pick(drawRate, 0, rhoPPM),
+		Knobs: note.Knobs{
+			ElectionTimeout: time.Duration(pick(drawElection, 250, 501)) * time.Millisecond,
+			Tick:            time.Duration(pick(drawTick, 100, 501)) * time.Millisecond,
+			SnapshotEntries: uint64(pick(drawSnapshotEntries, 20, 200)),
+			SnapshotBytes:   256 << 10,
+			TrailingBytes:   uint64(pick(drawTrailing, 1, 17)) << 8,
+			SnapshotCheck:   200 * time.Millisecond,
+			SegmentBytes:    int(pick(drawSegment, 1, 17)) << 9,
+		},
+		OpsPerSecond: pick(drawOps, 40, 61),
+		CalmAtNanos:  whole * 7 / 10,
+		EndNanos:     whole,
+	}
+	// Half of the rings are shorter than what happens during one poll.
+	if p.Knobs.HistoryEvents = int(pick(drawRing, 8, 64)); d.at(forOptions, drawRing, 1)%2 == 0 {
+		p.Knobs.HistoryEvents = int(d.between(forOptions, drawRing, 2, 64, 1001))
+	}
+	// A third of the logs are cut down at every opportunity, so that whoever was away for a moment needs a snapshot.
+	if d.at(forOptions, drawSnapshotEntries, 1)%3 == 0 {
+		p.Knobs.SnapshotEntries = uint64(d.between(forOptions, drawSnapshotEntries, 2, 2, 20))
+		p.Knobs.SnapshotCheck, p.Knobs.TrailingBytes = 30*time.Millisecond, 1
+		p.Knobs.SegmentBytes = int(d.between(forOptions, drawSegment, 1, 256, 1024))
+	}
+	if o.OpsPerSecond > 0 {
+		p.OpsPerSecond = o.OpsPerSecond
+	}
+	p.TimeoutNanos = pick(drawTimeout, 800_000_000, 3_000_000_000)
+	if d.at(forOptions, drawBulk, 0)%2 == 0 {
+		p.BulkBytes = d.between(forOptions, drawBulk, 1, 300, 3000)
+	}
+	p.Workloads = drawWork(d, o.Workloads)
+	return p
+}
+
+// drawWork chooses the workloads, two to four of them unless they are given, and how many clients do each.
+func drawWork(d draws, names []string) []Work {
+	if names == nil {
+		all := workloadNames()
+		for n := d.between(forOptions, drawWorkloads, 0, 2, 5); n > 0; n-- {
+			i := d.at(forOptions, drawWorkloads, uint64(n)) % uint64(len(all))
+			names = append(names, all[i])
+			all = slices.Delete(slices.Clone(all), int(i), int(i)+1)
+		}
+	}
+	out := make([]Work, 0, len(names))
+	for i, name := range names {
+		out = append(out, Work{Name: name, Clients: int(d.between(forOptions, drawClients+uint64(i), 0, 2, 5))})
+	}
+	return out
+}
+
+// pauseNanos is how long a client waits at most before an operation, so that all of them together do OpsPerSecond.
+func (p *Plan) pauseNanos() int64 {
+	clients := 0
+	for _, w := range p.Workloads {
+		clients += w.Clients
+	}
+	const answer = 8 * time.Millisecond // about
+	return int64(max(2*(time.Duration(clients)*time.Second/time.Duration(max(p.OpsPerSecond, 1))-answer), time.Millisecond))
+}
+
+// Lines lists the plan for people, a group of options a line.
+func (p *Plan) Lines() []string {
+	d := func(nanos int64) time.Duration { return time.Duration(nanos) }
+	work := make([]string, 0, len(p.Workloads))
+	for _, w := range p.Workloads {
+		work = append(work, fmt.Sprintf("%s×%d", w.Name, w.Clients))
+	}
+	k := p.Knobs
+	return []string{
+		fmt.Sprintf("latency=%v..%v tail=%d/1000 +%v", d(p.LatencyMinNanos), d(p.LatencyMaxNanos), p.TailPerMille, d(p.TailMaxNanos)),
+		fmt.Sprintf("fsync=%v..%v wall-offset=±%v rate=±%dppm", d(p.SyncMinNanos), d(p.SyncMaxNanos), d(p.WallOffsetNanos), p.RatePPM),
+		fmt.Sprintf("election=%v tick=%v ring=%d snapshot=%d entries trailing=%d bytes segment=%d bytes",
+			k.ElectionTimeout, k.Tick, k.HistoryEvents, k.SnapshotEntries, k.TrailingBytes, k.SegmentBytes),
+		fmt.Sprintf("workloads=%s at %d operations a second, timeout=%v bulk=%d bytes",
+			strings.Join(work, ","), p.OpsPerSecond, d(p.TimeoutNanos), p.BulkBytes),
+		fmt.Sprintf("calm=%v end=%v", d(p.CalmAtNanos), d(p.EndNanos)),
+	}
+}
+
+func memberName(i int) string { return fmt.Sprintf("m%d", i+1) }
