@@ -3,7 +3,6 @@ package jepsen
 import (
 	"cmp"
 	"slices"
-	"sort"
 )
 
 // checkInvariants holds what members say of themselves against what Raft and
@@ -194,51 +193,29 @@ func checkVotes(r *Run, c *collector) {
 				v.Member, v.Life, how, r.member(v.Candidate), v.Term, sec(v.At), r.member(before.Candidate), before.Term, sec(before.At), before.Life)
 		}
 		last[v.Member] = v
-		if len(r.Roles) > 0 && !stood.in(r.member(v.Candidate), v) {
+		if len(r.Roles) > 0 && !stood[process{r.member(v.Candidate), int(v.Term)}] {
 			c.add("", v.At, "%s (life %d) %s for %s in term %d at %s; %s never was a candidate in that term",
 				v.Member, v.Life, how, r.member(v.Candidate), v.Term, sec(v.At), r.member(v.Candidate))
 		}
 	}
 }
 
-// candidacies knows who stood in which term. Raft reports the role before it
-// takes up the new term, and a candidate that is not elected tries again
-// without a report: so a candidacy covers all terms up to the next report.
-type candidacies struct {
-	sure  map[process]bool   // by member and, for life, term: it voted for itself, or led
-	roles map[string][]*Role // by member, in the order of time
-}
+// candidacies knows who stood in which term: whoever voted for itself, or said
+// that it was a candidate or the leader. A member says so before it asks anybody
+// for a vote.
+type candidacies map[process]bool // by member and, for life, term
 
-func newCandidacies(r *Run) *candidacies {
-	s := &candidacies{map[process]bool{}, map[string][]*Role{}}
+func newCandidacies(r *Run) candidacies {
+	s := candidacies{}
 	for i := range r.Votes {
 		if v := &r.Votes[i]; !v.ReadBack && r.member(v.Candidate) == v.Member {
-			s.sure[process{v.Member, int(v.Term)}] = true
+			s[process{v.Member, int(v.Term)}] = true
 		}
 	}
 	for i := range r.Roles {
-		o := &r.Roles[i]
-		s.roles[o.Member] = append(s.roles[o.Member], o)
-		if o.State != "follower" {
-			s.sure[process{o.Member, int(o.Term)}] = true
+		if o := &r.Roles[i]; o.State != "follower" {
+			s[process{o.Member, int(o.Term)}] = true
 		}
 	}
 	return s
-}
-
-func (s *candidacies) in(candidate string, v *Vote) bool {
-	if s.sure[process{candidate, int(v.Term)}] {
-		return true
-	}
-	roles := s.roles[candidate]
-	for i := sort.Search(len(roles), func(i int) bool { return roles[i].At > v.At }) - 1; i >= 0; i-- {
-		o := roles[i]
-		if o.State != "candidate" || o.Term >= v.Term {
-			continue
-		}
-		if i+1 == len(roles) || roles[i+1].Life != o.Life || roles[i+1].Term >= v.Term {
-			return true
-		}
-	}
-	return false
 }

@@ -86,10 +86,10 @@ func (w *watcher) begin() bool {
 	w.from = look.EtcdIndex + 1
 	back := uint64(0)
 	switch {
-	case p < 75: // without a gap
-	case p < 85:
+	case p < 55: // without a gap
+	case p < 80:
 		back = w.rng.Uint64N(40)
-	case p < 90: // about where the history ends
+	case p < 88: // about where the history ends
 		back = uint64(w.env.Ring) + w.rng.Uint64N(20)
 		back -= min(back, 10)
 	case p < 95:

@@ -67,6 +67,7 @@ var kinds = []kind{
 	{name: "aimed-cut", about: "as of an aimed kill", weight: 4, shortest: 100 * time.Millisecond, longest: 2 * time.Second, hi: 24 << 8, strike: (*nemesis).aimedCut, downs: true},
 	{name: "hiccup", weight: 4, shortest: 500 * time.Millisecond, longest: 1400 * time.Millisecond, strike: (*nemesis).pause},
 	{name: "blink", weight: 4, shortest: 400 * time.Millisecond, longest: 1600 * time.Millisecond, strike: (*nemesis).isolate},
+	{name: "stale-leader", about: "what comes through half-way", weight: 5, shortest: 900 * time.Millisecond, longest: 3 * time.Second, hi: 3, strike: (*nemesis).staleLeader},
 	{name: "rot", about: "which bit", weight: 1, shortest: 100 * time.Millisecond, longest: time.Second, hi: 1 << 32, strike: (*nemesis).rot, destroys: true},
 	{name: "wipe", weight: 1, shortest: 100 * time.Millisecond, longest: time.Second, strike: (*nemesis).wipe, destroys: true},
 }
@@ -132,7 +133,7 @@ func Schedule(o Options, p *Plan) []Fault {
 func drawFault(d draws, k *kind, n uint64, at int64, p *Plan) Fault {
 	f := Fault{ID: int(n), Kind: k.name, At: at, N: d.between(forFaults, n, 2, k.lo, k.hi)}
 	f.For = min(d.between(forFaults, n, 3, int64(k.shortest), int64(k.longest)), p.CalmAtNanos-at)
-	f.Leader = d.at(forFaults, n, 4)%5 < 3
+	f.Leader = d.at(forFaults, n, 4)%5 < 3 || k.name == "stale-leader"
 	first := d.between(forFaults, n, 5, 0, int64(p.Nodes))
 	f.Member = memberName(int(first))
 	f.Other = memberName(int((first + d.between(forFaults, n, 6, 1, int64(p.Nodes))) % int64(p.Nodes)))

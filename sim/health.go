@@ -66,21 +66,29 @@ func (m *machine) diskFault(op disk.Op) disk.Fault {
 // aim is a kill that waits for its moment: the next operation on a file of some kind, and so many host calls more.
 type aim struct {
 	path  string // part of the file's path
+	write bool   // only an operation that writes counts
 	calls int64
+	down  int64  // how long it stays down then
 	die   func() // what else happens then; nil: nothing
 }
 
-// aimedAt are the files that an aimed kill may wait for.
-var aimedAt = []string{"/stable/", "/stable/", "/log/", "/snapshots/"}
+// aims are what an aimed kill may wait for, and up to how many host calls more it then leaves: all that belongs to a vote,
+// but of a log write hardly more than itself, which a power cut tears.
+var aims = []struct {
+	path  string
+	write bool
+	calls int64
+}{{"/stable/", false, 24}, {"/log/", true, 2}, {"/log/", true, 6}, {"/snapshots/", false, 24}}
 
 // takeAim dooms the process if this is what the nemesis waits for.
-func (m *machine) takeAim(path string) {
+func (m *machine) takeAim(op disk.Op, path string) {
 	a := m.cond.aim
-	if a == nil || !strings.Contains(path, a.path) {
+	if a == nil || !strings.Contains(path, a.path) || a.write && op != disk.OpWrite {
 		return
 	}
 	m.cond.aim = nil
 	if !m.proc.doomed {
+		m.cond.downUntil = m.w.now + a.down
 		m.doom(a.calls, a.die)
 	}
 }

@@ -280,7 +280,7 @@ func (m *machine) rot(chance disk.Chance) {
 type diskHooks struct{ p *process }
 
 func (h diskHooks) Before(op disk.Op, path string) disk.Fault {
-	h.p.m.takeAim(path)
+	h.p.m.takeAim(op, path)
 	h.p.enter()
 	if op == disk.OpSync {
 		h.p.sleep(h.p.m.syncNanos(h.p.local))

@@ -139,23 +139,54 @@ func (n *nemesis) aimedCut(f *Fault) (string, func()) {
 	return n.aimed(f, func(m *machine) { m.powerCut(chance) })
 }
 
-// aimed does not outlast its fault: who has not come to such a file by its end lives on.
+// aimed waits for as long as it takes: elections, which write the files that matter most, are rare.
 func (n *nemesis) aimed(f *Fault, and func(*machine)) (string, func()) {
 	m := n.member(f)
 	if m == nil {
 		return "", nil
 	}
-	a := &aim{path: aimedAt[f.N%256%int64(len(aimedAt))], calls: f.N >> 8}
-	m.cond.downUntil = n.s.w.now + f.For
+	at := aims[f.N%256%int64(len(aims))]
+	a := &aim{path: at.path, write: at.write, calls: (f.N >> 8) % at.calls, down: f.For}
 	if and != nil {
 		a.die = func() { and(m) }
 	}
 	m.cond.aim = a
-	return fmt.Sprintf("%d host calls after it works on %s", a.calls, a.path), func() {
-		if m.cond.aim == a {
-			m.cond.aim = nil
-		}
+	return fmt.Sprintf("%d host calls after it works on %s", a.calls, a.path), nil
+}
+
+// staleLeader parts a leader from the others while its clock stands still, so that it does not step down by itself when
+// they elect another: what it then tells its clients must not be what it remembers. Half-way something comes through.
+func (n *nemesis) staleLeader(f *Fault) (string, func()) {
+	m, w := n.member(f), n.s.w
+	if m == nil {
+		return "", nil
 	}
+	m.stallClock(f.For)
+	w.stalled += time.Duration(f.For)
+	v := m.index
+	switch f.N {
+	case 0: // nothing, until it is over
+		return "cut off with its clock standing still", n.cutAll(func(from, to int) bool { return from == v || to == v })
+	case 1: // what the others had answered before
+		mend := n.cutAll(func(from, _ int) bool { return from == v })
+		var release []func()
+		for _, other := range n.s.members {
+			if other != m {
+				release = append(release, n.change(other, m, func(c *condition) { c.Clogged = true }, func(c *condition) { c.Clogged = false }))
+			}
+		}
+		free := func() {
+			for _, f := range release {
+				f()
+			}
+			release = nil
+		}
+		w.at(w.now+f.For*6/10, free)
+		return "nobody hears it, and late answers reach it, with its clock standing still", func() { free(); mend() }
+	}
+	mend := n.cutAll(func(from, to int) bool { return from == v || to == v })
+	w.at(w.now+f.For*6/10, func() { mend(); mend = func() {} })
+	return "cut off for a while, with its clock standing still for longer", func() { mend() }
 }
 
 // blackout cuts everybody's power; each comes back in its own time.

@@ -120,14 +120,19 @@ func Derive(o Options) Plan {
 }
 
 // drawWork chooses the workloads, two to four of them unless they are given, and how many clients do each.
-func drawWork(d draws, names []string) []Work {
-	if names == nil {
+func drawWork(d draws, asked []string) []Work {
+	names := slices.Clone(asked)
+	if asked == nil {
 		all := workloadNames()
 		for n := d.between(forOptions, drawWorkloads, 0, 2, 5); n > 0; n-- {
 			i := d.at(forOptions, drawWorkloads, uint64(n)) % uint64(len(all))
 			names = append(names, all[i])
 			all = slices.Delete(slices.Clone(all), int(i), int(i)+1)
 		}
+	}
+	// Watches find more than anything else, and cost little.
+	if asked == nil && d.at(forOptions, drawWorkloads, 99)%2 == 0 && !slices.Contains(names, "watch") {
+		names = append(names, "watch")
 	}
 	out := make([]Work, 0, len(names))
 	for i, name := range names {
