@@ -51,6 +51,9 @@ type Env struct {
 	// Timeout and WatchTimeout bound an operation, and a poll or stream; 0:
 	// DefaultTimeout and DefaultWatchTimeout.
 	Timeout, WatchTimeout time.Duration
+	// PatientUntil is the time, on the clock of Now, before which ReadBack does
+	// not give a member up.
+	PatientUntil int64
 	// Recorder takes each operation when it has ended.
 	Recorder *Recorder
 }
@@ -219,7 +222,7 @@ func (s *session) readBack(reads []Operation) {
 			i++
 			continue
 		}
-		if patience--; patience == 0 || !s.sleep(finalPause) {
+		if patience--; patience <= 0 && s.env.Now() >= s.env.PatientUntil || !s.sleep(finalPause) {
 			return
 		}
 	}

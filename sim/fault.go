@@ -177,7 +177,7 @@ func drawMix(d draws, names []string) []mixed {
 		which := drawFaultMix + 2*uint64(i)
 		in := d.between(forOptions, which, 0, 0, 100) < 45
 		if k.destroys {
-			in = d.between(forOptions, which, 0, 0, 100) < 25
+			in = d.between(forOptions, which, 0, 0, 100) < 30
 		}
 		if in {
 			out = append(out, mixed{k, k.weight * d.between(forOptions, which+1, 0, 1, 4)})

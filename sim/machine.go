@@ -269,7 +269,7 @@ func (m *machine) powerCut(chance disk.Chance) {
 
 // rot flips a bit of what the member keeps, most likely of its log.
 func (m *machine) rot(chance disk.Chance) {
-	under := []string{"log", "log", "log", "snapshots", "stable"}[chance(0)%5]
+	under := []string{"log", "log", "log", "log", "snapshots", "stable"}[chance(0)%6]
 	r, ok := m.disk.Rot(func(n uint64) uint64 { return chance(n + 1) }, m.name+".data/raft/"+under)
 	if ok {
 		m.w.tell(m.name, "rot", fmt.Sprintf("%+v", r))

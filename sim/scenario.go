@@ -56,7 +56,8 @@ func newScenario(w *world, faults []Fault, memberArgs []string) *scenario {
 	}
 	work := client.Config{
 		Endpoints: urls, Seed: w.draws.at(forWorkload, uint64(s.client.index), 0), FinalRead: true,
-		Ring: w.plan.Knobs.HistoryEvents, Timeout: time.Duration(w.plan.TimeoutNanos), Bulk: int(w.plan.BulkBytes),
+		PatientUntil: time.Unix(0, epochNanos+w.plan.CalmAtNanos+int64(progressWithin)),
+		Ring:         w.plan.Knobs.HistoryEvents, Timeout: time.Duration(w.plan.TimeoutNanos), Bulk: int(w.plan.BulkBytes),
 		Epoch: time.Unix(0, epochNanos), End: time.Unix(0, epochNanos+w.plan.EndNanos),
 	}
 	for _, one := range w.plan.Workloads {
@@ -117,6 +118,9 @@ func (s *scenario) ended(m *machine, e end) {
 	case m.cond.excuse == "" || m.panicked():
 		w.crash(m, e.text)
 		return
+	case m.cond.lost == rotten && w.tookPart(m):
+		w.violate("%s: it took part with flipped bits on its disk, and then died of them: %s", m.name, strings.Join(m.output.last, " | "))
+		return
 	}
 	w.counts.Refusals++
 	w.tell(m.name, "excused", "because of "+m.cond.excuse)
@@ -126,6 +130,16 @@ func (s *scenario) ended(m *machine, e end) {
 	}
 	m.cond.downUntil = w.now + restartPause
 	w.at(m.cond.downUntil, func() { s.revive(m) })
+}
+
+// tookPart tells whether the machine's last process got as far as having a role.
+func (w *world) tookPart(m *machine) bool {
+	for i := len(w.roles) - 1; i >= 0; i-- {
+		if r := &w.roles[i]; r.Member == m.name {
+			return r.Life == m.incarnation
+		}
+	}
+	return false
 }
 
 // panicked tells whether the process's last words are the runtime's: no fault excuses that.

@@ -23,6 +23,8 @@ type Config struct {
 	Timeout time.Duration `json:"timeout,omitempty"`
 	// Bulk is how long some values are made, in bytes; 0: all are short.
 	Bulk int `json:"bulk,omitempty"`
+	// PatientUntil is the time before which reading back does not give a member up.
+	PatientUntil time.Time `json:"patient_until,omitzero"`
 	// FinalRead asks for everything to be read back through every member when they have finished.
 	FinalRead bool `json:"final_read,omitempty"`
 }
@@ -59,7 +61,7 @@ func (cfg *Config) Clients() int {
 
 // Args is the configuration as a process's arguments, one of JSON; ParseArgs reads it back.
 func (cfg Config) Args() []string {
-	cfg.Epoch, cfg.End = cfg.Epoch.UTC(), cfg.End.UTC() // wherever the host is
+	cfg.Epoch, cfg.End, cfg.PatientUntil = cfg.Epoch.UTC(), cfg.End.UTC(), cfg.PatientUntil.UTC() // wherever the host is
 	b, err := json.Marshal(cfg)
 	if err != nil {
 		panic(fmt.Errorf("client arguments: %w", err)) // years beyond 9999 only

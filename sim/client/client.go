@@ -23,6 +23,9 @@ func Run(network transport.Network, cfg Config, history io.Writer) error {
 		Endpoints: cfg.Endpoints, Seed: cfg.Seed, Ring: cfg.Ring, Timeout: cfg.Timeout, Bulk: cfg.Bulk, Dial: network.Dial, Recorder: rec,
 		Now: func() int64 { return time.Now().UnixNano() - epoch },
 	}
+	if !cfg.PatientUntil.IsZero() {
+		env.PatientUntil = cfg.PatientUntil.UnixNano() - epoch
+	}
 	ctx, cancel := context.WithDeadline(context.Background(), cfg.End)
 	defer cancel()
 	errs := make([]error, len(cfg.Workloads))

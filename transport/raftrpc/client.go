@@ -51,12 +51,17 @@ func (h *handle) exchange(c call) (time.Duration, error) {
 
 	l, err := h.link(c.class, c.addr, deadline)
 	if err != nil {
+		if c.class == ClassHeartbeat {
+			h.t.heard(c.addr, err)
+		}
 		return 0, err
 	}
 	stop := context.AfterFunc(h.ctx, func() { l.c.Close() })
+	h.t.began(l)
 	begin := time.Now()
 	payload, err := h.t.roundTrip(l, c, b, deadline)
 	took := time.Since(begin)
+	h.t.ended(l, err)
 	if err == nil {
 		err = c.decode(payload)
 	}

@@ -22,6 +22,7 @@ type link struct {
 	addr      raft.ServerAddress
 	calls     uint32    // the number of the last request
 	idleSince time.Time // when it was put aside
+	busySince time.Time // when its request was sent; guarded by the transport's mu
 }
 
 func newLink(c net.Conn) *link { return &link{c: c, br: bufio.NewReader(c)} }

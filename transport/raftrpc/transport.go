@@ -35,6 +35,7 @@ type Transport struct {
 	open    []net.Conn // every connection, in and out; in a slice so that they are closed in a fixed order
 	inbound int        // how many of them are inbound
 	idle    []*link    // outbound ones between two RPCs, oldest first
+	busy    busy
 }
 
 // New starts a transport on cfg. Until the first call of [Transport.Raft],

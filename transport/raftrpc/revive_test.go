@@ -1,0 +1,52 @@
+package raftrpc
+
+import (
+	"errors"
+	"net"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// A request for entries from before a peer's silence is given up with the first heartbeat that is answered again; what was
+// sent after the silence began, or to somebody else, waits on.
+func TestRequestsFromBeforeASilenceAreGivenUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPair(t, nil, agree)
+		request := func(addr string) (*link, net.Conn) {
+			near, far := net.Pipe()
+			t.Cleanup(func() { near.Close(); far.Close() })
+			l := newLink(near)
+			l.class, l.addr = ClassAppend, "s2:2380"
+			if addr != "" {
+				l.addr = "s3:2380"
+			}
+			p.caller.began(l)
+			return l, far
+		}
+		waits := func(c net.Conn) bool {
+			_ = c.SetReadDeadline(time.Now().Add(time.Second)) // fails if the pipe is closed, which Read tells, too
+			_, err := c.Read(make([]byte, 1))
+			var late net.Error
+			return errors.As(err, &late) && late.Timeout()
+		}
+		_, before := request("")
+		_, elsewhere := request("s3:2380")
+		time.Sleep(time.Second)
+		p.caller.heard("s2:2380", errors.New("no answer"))
+		time.Sleep(time.Second)
+		later, after := request("")
+		require.True(t, waits(before), "the peer may merely be slow")
+		p.caller.heard("s2:2380", nil)
+		require.False(t, waits(before))
+		require.True(t, waits(after))
+		require.True(t, waits(elsewhere))
+
+		p.caller.heard("s2:2380", nil)
+		require.True(t, waits(after), "there was no silence since")
+		p.caller.ended(later, nil)
+		require.Len(t, p.caller.busy.links, 2, "what has ended is forgotten")
+	})
+}
