@@ -3,6 +3,11 @@
 GO       ?= go
 FUZZTIME ?= 10s
 SCRIPTS  ?= 2000
+FROM     ?= 1
+SEEDS    ?= 300
+BUDGET   ?= 3m
+HUNTFROM ?= 0xca7c4000
+OUT      ?= bin/guest.wasm
 TESTARGS ?=
 
 # Comparisons with the real etcd and tests by etcdctl stand behind the build
@@ -16,7 +21,7 @@ RACE_PKGS  = ./kernel/... ./wal/... ./transport/... ./httpd/... ./jepsen/... ./c
 GUEST_PKGS = ./kernel/... ./wal/... ./transport/... ./httpd/...
 
 .DEFAULT_GOAL := help
-.PHONY: build run test check lint race bench cluster fuzz conformance differential acceptance sim-smoke guest kill clean help
+.PHONY: build run test check lint race bench cluster fuzz conformance differential acceptance sim sim-smoke sweep determinism mutants bench-sim guest kill clean help
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,7 +42,7 @@ test: ## run all tests
 	$(if $(ETCD),,@echo "etcd or etcdctl is missing: comparisons with them are left out; install: apt-get install etcd-server etcd-client")
 	$(GO) test -tags '$(TAGS)' $(TESTARGS) ./...
 
-check: lint test race guest sim-smoke ## all that has to hold before a change is done
+check: lint test race guest sim-smoke sim ## all that has to hold before a change is done
 
 lint: ## formatting, vet, staticcheck, and the house rules of lint_test.go
 	@unformatted=$$(gofmt -l $$(find . -name '*.go' -not -path './.*')); \
@@ -73,9 +78,24 @@ acceptance: ## etcdctl and etcd's Go client against etcd and against Holdfast
 sim-smoke: guest ## ten virtual seconds of three simulated members, twice, to the same hash
 	bin/holdfast-sim smoke
 
-guest: build ## build what the simulator runs, for WebAssembly
+sim: guest ## sixty seeds of twenty virtual seconds under every fault, three members and five
+	bin/holdfast-sim sweep --from 1 --seeds 60 --duration 20s
+
+sweep: guest ## SEEDS (default 300) seeds from FROM of sixty virtual seconds; it fails unless rare things happened often
+	bin/holdfast-sim sweep --from $(FROM) --seeds $(SEEDS) --duration 60s
+
+determinism: guest ## fifty seeds from FROM, each played twice and compared step by step
+	bin/holdfast-sim determinism --from $(FROM) --seeds 50 --duration 20s
+
+mutants: guest ## hunt every planted fault for BUDGET of CPU time, and write docs/mutants.md
+	bin/holdfast-sim mutants --from $(HUNTFROM) --budget $(BUDGET) --nodes 3 --duration 20s
+
+bench-sim: guest ## virtual seconds per CPU second, at work and idle
+	bin/holdfast-sim bench
+
+guest: build ## build what the simulator runs; OVERLAY and MODFILE plant faults of your own, OUT is where it goes
 	GOOS=wasip1 GOARCH=wasm $(GO) build $(GUEST_PKGS)
-	bin/holdfast-sim guest
+	bin/holdfast-sim guest --out $(OUT) $(if $(OVERLAY),--overlay $(OVERLAY)) $(if $(MODFILE),--modfile $(MODFILE))
 
 kill: build ## kill the leader of three real members ten times and count what is lost
 	bin/holdfast-jepsen kill

@@ -78,7 +78,7 @@ var aims = []struct {
 	path  string
 	write bool
 	calls int64
-}{{"/stable/", false, 24}, {"/log/", true, 2}, {"/log/", true, 6}, {"/snapshots/", false, 24}}
+}{{"/stable/", false, 48}, {"/stable/", false, 48}, {"/log/", true, 2}, {"/log/", true, 6}, {"/snapshots/", false, 24}}
 
 // takeAim dooms the process if this is what the nemesis waits for.
 func (m *machine) takeAim(op disk.Op, path string) {

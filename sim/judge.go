@@ -53,7 +53,7 @@ func (w *world) judge(rep *Report, finished bool) error {
 	case stuck != "":
 		rep.Verdict, rep.Fired, rep.Detail = VerdictLiveness, "progress", stuck
 	case len(late) > 0:
-		rep.Verdict, rep.Fired = VerdictTimeout, "limit"
+		rep.Verdict, rep.Fired = VerdictTimeout, FiredLimit
 		rep.Detail = fmt.Sprintf("no verdict in time by: %s; choose a shorter duration", strings.Join(late, ", "))
 	case len(w.commits) == 0 && !w.toys:
 		return fmt.Errorf("%w: no member applied anything; choose another module", ErrUntested)
@@ -70,7 +70,7 @@ func check(run *jepsen.Run) []jepsen.Result {
 		if len(run.Commits) == 0 && c.Name != "linearizable" && c.Name != "local-reads" {
 			continue
 		}
-		out = append(out, c.Check(run, jepsen.Limits{Total: checkLimit}))
+		out = append(out, c.Check(run, jepsen.Limits{Total: checkLimit, PerKey: checkLimit / 2, KeyOperations: 200}))
 	}
 	return out
 }

@@ -225,7 +225,9 @@ func (m *machine) ended(p *process) {
 		what = "killed"
 	}
 	m.w.tell(m.name, what, e.text)
-	p.die() // before its sockets are closed: in a power cut nobody closes them
+	if e.killed {
+		p.die() // before its sockets are closed: in a power cut nobody closes them
+	}
 	p.sockets.abortAll()
 	switch {
 	case m.w.onEnd != nil:

@@ -163,30 +163,67 @@ func (n *nemesis) staleLeader(f *Fault) (string, func()) {
 	}
 	m.stallClock(f.For)
 	w.stalled += time.Duration(f.For)
-	v := m.index
+	v, halfway := m.index, w.now+f.For*6/10
+	both := func(from, to int) bool { return from == v || to == v }
 	switch f.N {
-	case 0: // nothing, until it is over
-		return "cut off with its clock standing still", n.cutAll(func(from, to int) bool { return from == v || to == v })
-	case 1: // what the others had answered before
-		mend := n.cutAll(func(from, _ int) bool { return from == v })
-		var release []func()
-		for _, other := range n.s.members {
-			if other != m {
-				release = append(release, n.change(other, m, func(c *condition) { c.Clogged = true }, func(c *condition) { c.Clogged = false }))
-			}
-		}
-		free := func() {
-			for _, f := range release {
-				f()
-			}
-			release = nil
-		}
-		w.at(w.now+f.For*6/10, free)
-		return "nobody hears it, and late answers reach it, with its clock standing still", func() { free(); mend() }
+	case 0:
+		return "cut off with its clock standing still", n.cutAll(both)
+	case 1:
+		return "nobody hears it, and late answers reach it, with its clock standing still", n.lateAnswers(m, halfway)
+	case 2:
+		return "cut off for a while, with its clock standing still for longer", n.until(halfway, n.cutAll(both))
 	}
-	mend := n.cutAll(func(from, to int) bool { return from == v || to == v })
-	w.at(w.now+f.For*6/10, func() { mend(); mend = func() {} })
-	return "cut off for a while, with its clock standing still for longer", func() { mend() }
+	members, clients := n.cutAll(both), n.cutClients(m)
+	return "cut off from clients, too, for a while, with its clock standing still for longer",
+		n.until(halfway, func() { members(); clients() })
+}
+
+// until undoes something at a moment, or earlier, when its fault ends.
+func (n *nemesis) until(at int64, undo func()) func() {
+	done := false
+	once := func() {
+		if !done {
+			done = true
+			undo()
+		}
+	}
+	n.s.w.at(at, once)
+	return once
+}
+
+// lateAnswers holds up what the others say to a member, then cuts it off from their ears, and lets it hear at the given
+// moment what they had said before.
+func (n *nemesis) lateAnswers(m *machine, at int64) func() {
+	w := n.s.w
+	var release []func()
+	for _, other := range n.s.members {
+		if other != m {
+			release = append(release, n.change(other, m, func(c *condition) { c.Clogged = true }, func(c *condition) { c.Clogged = false }))
+		}
+	}
+	free := n.until(at, func() {
+		for _, f := range release {
+			f()
+		}
+	})
+	mend, over := func() {}, false
+	w.at(w.now+lastWords, func() {
+		if !over {
+			mend = n.cutAll(func(from, _ int) bool { return from == m.index })
+		}
+	})
+	return func() { over = true; free(); mend() }
+}
+
+// lastWords is how long a leader is still heard whose answers are held up already: so that there are some.
+const lastWords = 120_000_000
+
+// cutClients parts a member from the clients.
+func (n *nemesis) cutClients(m *machine) func() {
+	c := n.s.client
+	n.cut(c, m, true)
+	n.cut(m, c, true)
+	return func() { n.cut(c, m, false); n.cut(m, c, false) }
 }
 
 // blackout cuts everybody's power; each comes back in its own time.

@@ -111,7 +111,11 @@ func Derive(o Options) Plan {
 	if o.OpsPerSecond > 0 {
 		p.OpsPerSecond = o.OpsPerSecond
 	}
+	// Patient clients are still there when a leader wakes up; impatient ones fill its log with what nobody waits for.
 	p.TimeoutNanos = pick(drawTimeout, 800_000_000, 3_000_000_000)
+	if d.at(forOptions, drawTimeout, 1)%3 == 0 {
+		p.TimeoutNanos = d.between(forOptions, drawTimeout, 2, 100_000_000, 300_000_000)
+	}
 	if d.at(forOptions, drawBulk, 0)%2 == 0 {
 		p.BulkBytes = d.between(forOptions, drawBulk, 1, 300, 3000)
 	}

@@ -41,6 +41,9 @@ func (v Verdict) ExitCode() int {
 	return 1
 }
 
+// FiredLimit is Report.Fired of a run on which a checker's search did not end in time, and nothing else is wrong.
+const FiredLimit = "limit"
+
 // Report is how a run ended.
 type Report struct {
 	Seed    uint64

@@ -21,7 +21,7 @@ const (
 	// clientStart leaves the members time to elect their first leader.
 	clientStart = 1_000_000_000
 	// finishWithin is how long after the end clients may take to finish and to read every key back through every member.
-	finishWithin = 20_000_000_000
+	finishWithin = 40_000_000_000
 )
 
 // Run plays one cluster through one seed: its members and a process of clients, phase one under the faults of its

@@ -89,15 +89,19 @@ func (s *scenario) revive(m *machine) {
 	if m.proc != nil || s.w.now < m.cond.downUntil {
 		return
 	}
-	if m.cond.dark {
-		m.cond.dark = false
-		s.w.net.powerOn(m.index)
-	}
+	s.powerOn(m)
 	m.cond.excuse = m.cond.lost
 	if m.cond.full || m.cond.failing || s.w.now < m.cond.hungUntil {
 		m.cond.excuse = "a disk in trouble"
 	}
 	s.start(m)
+}
+
+func (s *scenario) powerOn(m *machine) {
+	if m.cond.dark {
+		m.cond.dark = false
+		s.w.net.powerOn(m.index)
+	}
 }
 
 // restartPause is how long an operator takes to start a member again that has ended by itself.
@@ -158,6 +162,7 @@ func (s *scenario) calm() {
 	s.nemesis.healAll()
 	for _, m := range s.members {
 		m.cond.heal()
+		s.powerOn(m) // of a lost member, the machine: who dials it is refused
 		m.cond.downUntil = min(m.cond.downUntil, s.w.now)
 		if m.cond.lost == "" || m.incarnation == 0 {
 			s.revive(m)

@@ -103,6 +103,11 @@ func (o *outcome) verdict() sim.Verdict {
 	return o.report.Verdict
 }
 
+// undecided tells that a checker ran out of time and nothing else was found.
+func (o *outcome) undecided() bool {
+	return o.report != nil && o.report.Verdict == sim.VerdictTimeout && o.report.Fired == sim.FiredLimit
+}
+
 func (o *outcome) fired() string {
 	if o.report == nil {
 		return ""

@@ -126,7 +126,7 @@ func (sw *sweep) collect(ctx context.Context, o *outcome) {
 		return
 	}
 	sw.totals.add(o)
-	if o.verdict() != sim.VerdictOK {
+	if o.verdict() != sim.VerdictOK && !o.undecided() {
 		sw.fail(o)
 	}
 	sw.bar.show(sw.totals.line(sw.seeds, time.Since(sw.begun), sw.first))
@@ -198,7 +198,8 @@ func (sw *sweep) conclude(interrupted error) int {
 	case t.played() == 0 || len(missing) > 0:
 		verdict, code = "untested", exitFailed
 	}
-	fmt.Fprintf(sw.stdout, "sweep from=0x%x seeds=%d green=%d red=%d module=%s verdict=%s\n", sw.from, t.played(), t.green, t.red, sw.module, verdict)
+	fmt.Fprintf(sw.stdout, "sweep from=0x%x seeds=%d green=%d red=%d undecided=%d module=%s verdict=%s\n",
+		sw.from, t.played(), t.green, t.red, t.undecided, sw.module, verdict)
 	return code
 }
 

@@ -52,12 +52,12 @@ func TestSweepVerdicts(t *testing.T) {
 		code    int
 		last    string
 	}{
-		"green":             {25, nil, 0, "sweep from=0x1 seeds=25 green=25 red=0 module=cafe verdict=ok"},
-		"the lowest counts": {5, map[uint64]outcome{3: red(3, sim.VerdictLiveness), 4: red(4, sim.VerdictSafety)}, 11, "sweep from=0x1 seeds=5 green=3 red=2 module=cafe verdict=liveness"},
-		"a failed run":      {2, map[uint64]outcome{2: untested}, 1, "sweep from=0x1 seeds=2 green=1 red=1 module=cafe verdict=failed"},
-		"a lost run":        {2, map[uint64]outcome{1: {code: -1, err: errors.New("killed")}}, 1, "sweep from=0x1 seeds=2 green=1 red=1 module=cafe verdict=failed"},
-		"nothing happened":  {requiredFrom, dulls, 1, "sweep from=0x1 seeds=20 green=20 red=0 module=cafe verdict=untested"},
-		"few seeds":         {requiredFrom - 1, dulls, 0, "sweep from=0x1 seeds=19 green=19 red=0 module=cafe verdict=ok"},
+		"green":             {25, nil, 0, "sweep from=0x1 seeds=25 green=25 red=0 undecided=0 module=cafe verdict=ok"},
+		"the lowest counts": {5, map[uint64]outcome{3: red(3, sim.VerdictLiveness), 4: red(4, sim.VerdictSafety)}, 11, "sweep from=0x1 seeds=5 green=3 red=2 undecided=0 module=cafe verdict=liveness"},
+		"a failed run":      {2, map[uint64]outcome{2: untested}, 1, "sweep from=0x1 seeds=2 green=1 red=1 undecided=0 module=cafe verdict=failed"},
+		"a lost run":        {2, map[uint64]outcome{1: {code: -1, err: errors.New("killed")}}, 1, "sweep from=0x1 seeds=2 green=1 red=1 undecided=0 module=cafe verdict=failed"},
+		"nothing happened":  {requiredFrom, dulls, 1, "sweep from=0x1 seeds=20 green=20 red=0 undecided=0 module=cafe verdict=untested"},
+		"few seeds":         {requiredFrom - 1, dulls, 0, "sweep from=0x1 seeds=19 green=19 red=0 undecided=0 module=cafe verdict=ok"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			sw, out := played(t, c.seeds, c.special)
@@ -137,7 +137,7 @@ func TestSweepEndsEarly(t *testing.T) {
 	code, err = sw.run(ctx)
 	require.NoError(t, err)
 	assert.Equal(t, exitFailed, code)
-	assert.Contains(t, lastLine(out.String()), "seeds=2 green=2 red=0 module=cafe verdict=interrupted")
+	assert.Contains(t, lastLine(out.String()), "seeds=2 green=2 red=0 undecided=0 module=cafe verdict=interrupted")
 }
 
 // The whole way through processes: their reports, logs and exit statuses come back.
@@ -148,7 +148,7 @@ func TestSweepInProcesses(t *testing.T) {
 	assert.Equal(t, 12, code, stderr)
 	assert.Contains(t, stdout, "seed=0x10 verdict=crash fired=crash\n")
 	assert.Contains(t, stdout, "seed=0x11 verdict=crash fired=crash\n")
-	assert.Contains(t, lastLine(stdout), "sweep from=0x10 seeds=2 green=0 red=2 module=")
+	assert.Contains(t, lastLine(stdout), "sweep from=0x10 seeds=2 green=0 red=2 undecided=0 module=")
 	said, err := os.ReadFile(filepath.Join(keep, "0x11-5n.out"))
 	require.NoError(t, err)
 	assert.Contains(t, string(said), "verdict=crash")

@@ -12,8 +12,10 @@ import (
 // totals adds up what happened in the seeds of a sweep.
 type totals struct {
 	green, red int
-	virtual    time.Duration
-	cpu        time.Duration
+	// undecided seeds are those on which a checker's search did not end in time, and nothing else is wrong: never green.
+	undecided int
+	virtual   time.Duration
+	cpu       time.Duration
 
 	ok, failed, unknown   int
 	checks, checkTimeouts int
@@ -26,9 +28,12 @@ type totals struct {
 // add counts one seed. One that left no report is red and nothing else.
 func (t *totals) add(o *outcome) {
 	t.cpu += o.cpu
-	if o.verdict() == sim.VerdictOK {
+	switch {
+	case o.verdict() == sim.VerdictOK:
 		t.green++
-	} else {
+	case o.undecided():
+		t.undecided++
+	default:
 		t.red++
 	}
 	r := o.report
@@ -56,7 +61,7 @@ func (t *totals) add(o *outcome) {
 	once(&t.lateExpiries, r.Stats.LateExpiries)
 }
 
-func (t *totals) played() int { return t.green + t.red }
+func (t *totals) played() int { return t.green + t.red + t.undecided }
 
 // speed is in virtual seconds per CPU second.
 func (t *totals) speed() float64 { return ratio(t.virtual.Seconds(), t.cpu.Seconds()) }
@@ -111,7 +116,7 @@ func (t *totals) facts() []fact {
 		share("an expiry across a fail-over", t.lateExpiries),
 		{name: "operations ok", have: percent(t.ok, all), bound: 60, unit: " %"},
 		{name: "operations unknown", have: percent(t.unknown, all), bound: 20, atMost: true, unit: " %"},
-		{name: "checks timed out", have: percent(t.checkTimeouts, t.checks), bound: 1, atMost: true, unit: " %"},
+		{name: "seeds undecided", have: percent(t.undecided, t.played()), bound: 1, atMost: true, unit: " %"},
 	}
 }
 
@@ -136,7 +141,7 @@ func (t *totals) write(w io.Writer) {
 	row := func(name, format string, args ...any) {
 		fmt.Fprintf(w, "%-48s "+format+"\n", append([]any{name}, args...)...)
 	}
-	row("seeds", "%d played, %d green, %d red", t.played(), t.green, t.red)
+	row("seeds", "%d played, %d green, %d red, %d undecided", t.played(), t.green, t.red, t.undecided)
 	row("virtual time", "%v", t.virtual.Round(time.Second))
 	row("CPU time", "%v", t.cpu.Round(100*time.Millisecond))
 	row("virtual s per CPU s", "%.1f", t.speed())
