@@ -64,12 +64,23 @@ func (r *Replica) observeRole(n *raft.Raft) {
 	}))
 }
 
-// stableStore is the stable store as raft sees it, with an observer of terms
-// and votes.
+// stableStore is the stable store as raft sees it: with an observer of terms
+// and votes, and fatal when a write fails. A member whose term and vote can no
+// longer be written would go on answering, and raft panics when it has to take
+// up a new term.
 type stableStore struct {
 	*wal.Stable
+	fatal    func(error)
 	observer Observer
 	raft     func() *raft.Raft // nil while it is being made
+}
+
+// failed tells of a write that failed, and returns its error.
+func (s stableStore) failed(err error) error {
+	if errors.Is(err, wal.ErrPoisoned) {
+		s.fatal(fmt.Errorf("term and vote: %w", err))
+	}
+	return err
 }
 
 var (
@@ -81,7 +92,8 @@ var (
 // SetUint64 implements raft.StableStore. raft does not tell of a candidate's new
 // term otherwise.
 func (s stableStore) SetUint64(key []byte, value uint64) error {
-	if err := s.Stable.SetUint64(key, value); err != nil || s.observer == nil || string(key) != string(keyTerm) {
+	err := s.failed(s.Stable.SetUint64(key, value))
+	if err != nil || s.observer == nil || string(key) != string(keyTerm) {
 		return err
 	}
 	if n := s.raft(); n != nil {
@@ -93,7 +105,8 @@ func (s stableStore) SetUint64(key []byte, value uint64) error {
 // Set implements raft.StableStore. raft writes the term of a vote first, then
 // its candidate; with the second the vote is given.
 func (s stableStore) Set(key, value []byte) error {
-	if err := s.Stable.Set(key, value); err != nil || s.observer == nil || string(key) != string(keyVoteCand) {
+	err := s.failed(s.Stable.Set(key, value))
+	if err != nil || s.observer == nil || string(key) != string(keyVoteCand) {
 		return err
 	}
 	term, err := s.Stable.GetUint64(keyVoteTerm)

@@ -121,7 +121,7 @@ func (r *Replica) startRaft() error {
 	// has one goroutine that does nothing else.
 	notify := make(chan bool, 8)
 	var made atomic.Pointer[raft.Raft] // raft sets its term while it is being made, too
-	stable := stableStore{r.stable, r.cfg.Observer, made.Load}
+	stable := stableStore{r.stable, r.fatal, r.cfg.Observer, made.Load}
 	if err := stable.readBack(); err != nil {
 		return err
 	}
