@@ -67,7 +67,7 @@ var kinds = []kind{
 	{name: "aimed-cut", about: "as of an aimed kill", weight: 4, shortest: 100 * time.Millisecond, longest: 2 * time.Second, hi: 48 << 8, strike: (*nemesis).aimedCut, downs: true},
 	{name: "hiccup", weight: 4, shortest: 500 * time.Millisecond, longest: 1400 * time.Millisecond, strike: (*nemesis).pause},
 	{name: "blink", weight: 4, shortest: 400 * time.Millisecond, longest: 1600 * time.Millisecond, strike: (*nemesis).isolate},
-	{name: "stale-leader", about: "what comes through half-way", weight: 5, shortest: 900 * time.Millisecond, longest: 3 * time.Second, hi: 4, strike: (*nemesis).staleLeader},
+	{name: "stale-leader", about: "what comes through half-way, and who reaches it", weight: 6, shortest: 900 * time.Millisecond, longest: 3 * time.Second, hi: 6, strike: (*nemesis).staleLeader},
 	{name: "rot", about: "which bit", weight: 1, shortest: 100 * time.Millisecond, longest: time.Second, hi: 1 << 32, strike: (*nemesis).rot, destroys: true},
 	{name: "wipe", weight: 1, shortest: 100 * time.Millisecond, longest: time.Second, strike: (*nemesis).wipe, destroys: true},
 }

@@ -168,13 +168,19 @@ func (n *nemesis) staleLeader(f *Fault) (string, func()) {
 	switch f.N {
 	case 0:
 		return "cut off with its clock standing still", n.cutAll(both)
-	case 1:
+	case 1, 4:
 		return "nobody hears it, and late answers reach it, with its clock standing still", n.lateAnswers(m, halfway)
 	case 2:
 		return "cut off for a while, with its clock standing still for longer", n.until(halfway, n.cutAll(both))
 	}
-	members, clients := n.cutAll(both), n.cutClients(m)
-	return "cut off from clients, too, for a while, with its clock standing still for longer",
+	members := n.cutAll(both)
+	if f.N == 3 {
+		clients := n.cutClients(func(other *machine) bool { return other == m })
+		return "cut off from clients, too, for a while, with its clock standing still for longer",
+			n.until(halfway, func() { members(); clients() })
+	}
+	clients := n.cutClients(func(other *machine) bool { return other != m })
+	return "cut off for a while, and clients from all others, with its clock standing still for longer",
 		n.until(halfway, func() { members(); clients() })
 }
 
@@ -218,12 +224,18 @@ func (n *nemesis) lateAnswers(m *machine, at int64) func() {
 // lastWords is how long a leader is still heard whose answers are held up already: so that there are some.
 const lastWords = 120_000_000
 
-// cutClients parts a member from the clients.
-func (n *nemesis) cutClients(m *machine) func() {
-	c := n.s.client
-	n.cut(c, m, true)
-	n.cut(m, c, true)
-	return func() { n.cut(c, m, false); n.cut(m, c, false) }
+// cutClients parts members from the clients.
+func (n *nemesis) cutClients(whom func(*machine) bool) func() {
+	set := func(on bool) {
+		for _, m := range n.s.members {
+			if whom(m) {
+				n.cut(n.s.client, m, on)
+				n.cut(m, n.s.client, on)
+			}
+		}
+	}
+	set(true)
+	return func() { set(false) }
 }
 
 // blackout cuts everybody's power; each comes back in its own time.

@@ -78,7 +78,7 @@ func (n *nemesis) ring(f *Fault) (string, func()) {
 		if nodes == 3 {
 			return (from+int(f.N))%3+(to+int(f.N))%3 == 1 // between the first two
 		}
-		return min(apart, nodes-apart) > (nodes-1)/4
+		return min(apart, nodes-apart) > (nodes+2)/4
 	})
 }
 

@@ -102,8 +102,8 @@ func Derive(o Options) Plan {
 	if p.Knobs.HistoryEvents = int(pick(drawRing, 8, 64)); d.at(forOptions, drawRing, 1)%2 == 0 {
 		p.Knobs.HistoryEvents = int(d.between(forOptions, drawRing, 2, 64, 1001))
 	}
-	// A third of the logs are cut down at every opportunity, so that whoever was away for a moment needs a snapshot.
-	if d.at(forOptions, drawSnapshotEntries, 1)%3 == 0 {
+	// Two in five logs are cut down at every opportunity, so that whoever was away for a moment needs a snapshot.
+	if d.at(forOptions, drawSnapshotEntries, 1)%5 < 2 {
 		p.Knobs.SnapshotEntries = uint64(d.between(forOptions, drawSnapshotEntries, 2, 2, 20))
 		p.Knobs.SnapshotCheck, p.Knobs.TrailingBytes = 30*time.Millisecond, 1
 		p.Knobs.SegmentBytes = int(d.between(forOptions, drawSegment, 1, 256, 1024))

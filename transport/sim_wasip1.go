@@ -61,7 +61,9 @@ const (
 // Sim returns the network of the simulator in which this process runs. It exists only under GOOS=wasip1, and works only
 // inside package sim's host, which supplies the module "sim". Addresses are "ip:port"; there is no name resolution.
 // Its connections are reliable, ordered byte streams with bounded receive buffers: Write blocks while the peer does not
-// read, a killed peer answers with a reset, a severed link with silence.
+// read. The kernel of a killed peer closes its sockets: what it sent arrives and then the end of the stream, or a reset if it
+// left something unread; what is sent to it afterwards is answered with a reset. A severed link, and a peer without power,
+// answer with silence.
 func Sim() Network { return theSim() }
 
 var theSim = sync.OnceValue(func() *simNetwork {
