@@ -177,10 +177,9 @@ func TestWatchTellsApart(t *testing.T) {
 		}, "shows event"},
 		{"an event is shown before it happened", func(s *story) { watchAt(s, 6).EventsAt = []int64{1} }, "when nobody had applied it"},
 		{"the removal of a directory above is kept quiet", func(s *story) {
-			o := watchAt(s, 5)
 			s.do(Operation{Op: Read, Key: "/w"})
 			s.pass(time.Second)
-			o = watchAt(s, 5)
+			o := watchAt(s, 5)
 			o.Events, o.Return = nil, s.now
 		}, "ended without event"},
 		{"a member keeps quiet", func(s *story) { silence(s, Operation{Key: "/w"}) }, "ended without event"},

@@ -96,12 +96,6 @@ func (t *tree) get(path string) *leaf {
 	return n
 }
 
-// blocked tells whether a file lies where path needs a directory.
-func (t *tree) blocked(path string) bool {
-	_, code := t.walk(path)
-	return code == codeNotDir
-}
-
 // put places a node, making what directories are missing above it.
 func (t *tree) put(path string, n *leaf, index uint64) {
 	at := &t.root

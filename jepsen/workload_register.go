@@ -1,10 +1,15 @@
 package jepsen
 
+import "time"
+
 var registerKinds = []chosen{{Read, 32}, {LocalRead, 15}, {Write, 28}, {CAS, 20}, {Delete, 5}}
 
 // workRegister reads, writes, swaps and deletes a few registers; now and then
 // it asks all members for one.
 func workRegister(s *session) {
+	if s.wanders() {
+		return
+	}
 	last := make([]seen, len(s.names))
 	for s.next() {
 		k := s.rng.IntN(len(s.names))
@@ -32,6 +37,9 @@ var casKinds = []chosen{{CAS, 60}, {CAD, 12}, {Create, 14}, {Update, 11}, {Delet
 // at once, else after others had their chance. A look at one member's own view
 // may be old, and the condition with it.
 func workCAS(s *session) {
+	if s.wanders() {
+		return
+	}
 	last := make([]seen, len(s.names))
 	for s.next() {
 		k := s.rng.IntN(len(s.names))
@@ -56,4 +64,27 @@ func workCAS(s *session) {
 		o = s.do(o)
 		last[k].learn(&o)
 	}
+}
+
+// wanderPatience is how long a wanderer waits for an answer.
+const wanderPatience = 400 * time.Millisecond
+
+// wanders makes the last of several clients a wanderer: it reads through one
+// member after the other, in no order, and does not wait for long. A member
+// that has been deposed and does not know it is asked again and again, while
+// who is patient waits for the answer to its first question.
+func (s *session) wanders() bool {
+	if s.index == 0 || s.index != s.env.Clients-1 {
+		return false
+	}
+	s.client.Timeout = min(s.client.Timeout, wanderPatience)
+	for s.next() {
+		s.move()
+		k := Read
+		if s.oneIn(5) {
+			k = LocalRead
+		}
+		s.perform(Operation{Op: k, Key: pick(s, s.names)})
+	}
+	return true
 }

@@ -1,15 +1,22 @@
 package sim
 
-import "holdfast/sim/patch"
+import (
+	"slices"
 
-// scheduler is what the guest's runtime has changed in it. A wasm process has one thread, and Go's goroutines switch only
+	"holdfast/sim/patch"
+)
+
+// scheduler is what the guest's runtime has changed in it: whose turn it is, and how dearly a turn is found.
+var scheduler = slices.Concat(shuffled, oneThread())
+
+// shuffled is what lets the seed decide whose turn it is. A wasm process has one thread, and Go's goroutines switch only
 // where they block; then they take turns in the order in which they became ready, whatever the seed. Two changes let the
 // seed decide instead. Their chance is the runtime's own, which it seeds through random_get, and so the simulator's.
 //
 //   - Who becomes ready changes places with one of those already waiting, drawn evenly, itself included.
 //   - Now and then a goroutine gives way where a thread of a real process might lose its turn: when it reads the clock, and
 //     around operations on files, which in a real process other threads do not wait for.
-var scheduler = []patch.Edit{
+var shuffled = []patch.Edit{
 	{
 		Module: patch.GOROOT, File: "runtime/proc.go",
 		Old: `	if t-h < uint32(len(pp.runq)) {
@@ -40,8 +47,10 @@ var scheduler = []patch.Edit{
 }
 
 // GiveWay lets other goroutines run, one time in n. It does nothing where
-// that is not allowed: on a system stack, under a lock of the runtime's.
+// that is not allowed: on a system stack, under a lock of the runtime's. The
+// caller has looked at the clock, or waited: recently is over.
 func GiveWay(n uint32) {
+	recently = 0
 	mp := getg().m
 	if getg() != mp.curg || mp.locks != 0 || mp.mallocing != 0 || mp.preemptoff != "" || cheaprandn(n) != 0 {
 		return

@@ -91,9 +91,6 @@ func (c *clock) wall(virtual int64) int64      { return epochNanos + c.wallNanos
 func (c *clock) monotonicAt(shown int64) int64 { return c.when(shown - c.bootNanos) }
 func (c *clock) wallAt(shown int64) int64      { return c.when(shown - epochNanos - c.wallNanos) }
 
-// lag is what a stall has cost so far and catching up has not yet made good.
-func (c *clock) lag(virtual int64) int64 { return c.course.at(virtual) - c.elapsed(virtual) }
-
 // setRate makes both clocks run faster than the truth by ppm parts per million from a moment on, slower if ppm is negative,
 // within ±rhoPPM; what they show then stays.
 func (c *clock) setRate(virtual, ppm int64) {

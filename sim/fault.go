@@ -35,6 +35,8 @@ type kind struct {
 	strike            func(n *nemesis, f *Fault) (detail string, undo func())
 	// destroys marks a fault after which its member is lost for good.
 	destroys bool
+	// rarely marks a fault of which something comes only if much else comes together.
+	rarely bool
 	// downs marks a fault that ends processes: such ones make elections.
 	downs bool
 }
@@ -67,7 +69,7 @@ var kinds = []kind{
 	{name: "aimed-cut", about: "as of an aimed kill", weight: 4, shortest: 100 * time.Millisecond, longest: 2 * time.Second, hi: 48 << 8, strike: (*nemesis).aimedCut, downs: true},
 	{name: "hiccup", weight: 4, shortest: 500 * time.Millisecond, longest: 1400 * time.Millisecond, strike: (*nemesis).pause},
 	{name: "blink", weight: 4, shortest: 400 * time.Millisecond, longest: 1600 * time.Millisecond, strike: (*nemesis).isolate},
-	{name: "stale-leader", about: "what comes through half-way, and who reaches it", weight: 6, shortest: 900 * time.Millisecond, longest: 3 * time.Second, hi: 6, strike: (*nemesis).staleLeader},
+	{name: "stale-leader", about: "what comes through half-way, and who reaches it", weight: 6, shortest: 900 * time.Millisecond, longest: 3 * time.Second, hi: 6, strike: (*nemesis).staleLeader, rarely: true},
 	{name: "rot", about: "which bit", weight: 1, shortest: 100 * time.Millisecond, longest: time.Second, hi: 1 << 32, strike: (*nemesis).rot, destroys: true},
 	{name: "wipe", weight: 1, shortest: 100 * time.Millisecond, longest: time.Second, strike: (*nemesis).wipe, destroys: true},
 }
@@ -157,6 +159,17 @@ func drawDestructions(d draws, mix []mixed, p *Plan) []Fault {
 // destructionID is the number of the first fault that destroys a member: beyond those of all others.
 const destructionID = 1_000_000
 
+// share is in how many of a hundred runs the kind is in the mix.
+func (k *kind) share() int64 {
+	switch {
+	case k.destroys:
+		return 30
+	case k.rarely:
+		return 65 // what comes of it is rare: it has to happen often
+	}
+	return 45
+}
+
 type mixed struct {
 	*kind
 	weight int64
@@ -175,11 +188,7 @@ func drawMix(d draws, names []string) []mixed {
 	for i := range kinds {
 		k := &kinds[i]
 		which := drawFaultMix + 2*uint64(i)
-		in := d.between(forOptions, which, 0, 0, 100) < 45
-		if k.destroys {
-			in = d.between(forOptions, which, 0, 0, 100) < 30
-		}
-		if in {
+		if d.between(forOptions, which, 0, 0, 100) < k.share() {
 			out = append(out, mixed{k, k.weight * d.between(forOptions, which+1, 0, 1, 4)})
 			elects = elects || k.downs || k.name == "isolate"
 		}

@@ -3,7 +3,6 @@ package sim
 import (
 	"bytes"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -283,14 +282,4 @@ func (s *Stats) countWatches(run *jepsen.Run) {
 			s.WrappedWatches++
 		}
 	}
-}
-
-// missing lists the faults of a plan that no run has to contain, for a report: sorted names with their counts.
-func faultCounts(counts map[string]int) []string {
-	out := make([]string, 0, len(counts))
-	for name, n := range counts {
-		out = append(out, fmt.Sprintf("%s=%d", name, n))
-	}
-	slices.Sort(out)
-	return out
 }

@@ -180,8 +180,9 @@ func (n *nemesis) staleLeader(f *Fault) (string, func()) {
 			n.until(halfway, func() { members(); clients() })
 	}
 	clients := n.cutClients(func(other *machine) bool { return other != m })
-	return "cut off for a while, and clients from all others, with its clock standing still for longer",
-		n.until(halfway, func() { members(); clients() })
+	members = n.until(halfway, members)
+	return "cut off for a while, and clients from all others for longer, with its clock standing still",
+		func() { members(); clients() }
 }
 
 // until undoes something at a moment, or earlier, when its fault ends.

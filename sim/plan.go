@@ -105,7 +105,7 @@ func Derive(o Options) Plan {
 	// Two in five logs are cut down at every opportunity, so that whoever was away for a moment needs a snapshot.
 	if d.at(forOptions, drawSnapshotEntries, 1)%5 < 2 {
 		p.Knobs.SnapshotEntries = uint64(d.between(forOptions, drawSnapshotEntries, 2, 2, 20))
-		p.Knobs.SnapshotCheck, p.Knobs.TrailingBytes = 30*time.Millisecond, 1
+		p.Knobs.SnapshotCheck, p.Knobs.TrailingBytes = 60*time.Millisecond, 1
 		p.Knobs.SegmentBytes = int(d.between(forOptions, drawSegment, 1, 256, 1024))
 	}
 	if o.OpsPerSecond > 0 {

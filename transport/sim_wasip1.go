@@ -277,8 +277,8 @@ func (c *simConn) Read(p []byte) (int, error) {
 		return 0, nil
 	}
 	k := min(len(p), maxSimCallBytes)
-	for {
-		if err := c.usable(&c.readLimit); err != nil {
+	for waited := false; ; waited = true {
+		if err := c.usable(&c.readLimit, waited); err != nil {
 			return 0, c.fail("read", err)
 		}
 		got := hostRecv(c.id, unsafe.Pointer(&p[0]), int32(k))
@@ -291,6 +291,9 @@ func (c *simConn) Read(p []byte) (int, error) {
 		if errno := syscall.Errno(-got); errno != syscall.EAGAIN {
 			return 0, c.fail("read", errno)
 		}
+		if c.readLimit.passed() {
+			return 0, c.fail("read", os.ErrDeadlineExceeded)
+		}
 		c.readLimit.wait()
 	}
 }
@@ -299,8 +302,8 @@ func (c *simConn) Write(p []byte) (int, error) {
 	c.wmu.Lock()
 	defer c.wmu.Unlock()
 	sent := 0
-	for {
-		if err := c.usable(&c.writeLimit); err != nil {
+	for waited := false; ; {
+		if err := c.usable(&c.writeLimit, waited); err != nil {
 			return sent, c.fail("write", err)
 		}
 		if sent == len(p) {
@@ -315,15 +318,21 @@ func (c *simConn) Write(p []byte) (int, error) {
 		if errno := syscall.Errno(-got); errno != syscall.EAGAIN {
 			return sent, c.fail("write", errno)
 		}
+		if c.writeLimit.passed() {
+			return sent, c.fail("write", os.ErrDeadlineExceeded)
+		}
 		c.writeLimit.wait()
+		waited = true
 	}
 }
 
-func (c *simConn) usable(limit *simDeadline) error {
+// usable tells whether an operation may go on. The deadline counts for who had to wait: what can be done at once is done,
+// and saves a look at the clock.
+func (c *simConn) usable(limit *simDeadline, waited bool) error {
 	if c.closed.Load() {
 		return net.ErrClosed
 	}
-	if limit.passed() {
+	if waited && limit.passed() {
 		return os.ErrDeadlineExceeded
 	}
 	return nil

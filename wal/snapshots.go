@@ -10,6 +10,7 @@ import (
 	"sort"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/hashicorp/raft"
 )
@@ -19,8 +20,9 @@ var _ raft.SnapshotStore = (*Snapshots)(nil)
 // Snapshots keeps raft's snapshots: a raft.SnapshotStore. A snapshot appears
 // under its name only when all of it is durable.
 type Snapshots struct {
-	dir    string
-	retain int
+	dir     string
+	retain  int
+	changes atomic.Uint64
 
 	mu       sync.Mutex
 	counter  uint64 // of the newest snapshot ever begun
@@ -119,6 +121,11 @@ func (s *Snapshots) List() ([]*raft.SnapshotMeta, error) {
 	return metas, nil
 }
 
+// Changes counts the snapshots that were finished or set aside since the store
+// was opened. While it stays the same, List has nothing new to say: whoever asks
+// often need not read the disk each time.
+func (s *Snapshots) Changes() uint64 { return s.changes.Load() }
+
 // Damaged returns the damage of each snapshot that List leaves out, newest first.
 func (s *Snapshots) Damaged() ([]error, error) {
 	found, err := scanSnapshots(s.dir)
@@ -203,6 +210,7 @@ func (r *stateReader) Close() error { return r.f.Close() }
 func (s *Snapshots) quarantine(id snapID) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	defer s.changes.Add(1)
 	path := filepath.Join(s.dir, id.String())
 	if err := rename(path, path+damagedSuffix); err != nil {
 		return fmt.Errorf("set damaged snapshot aside: %w", err)

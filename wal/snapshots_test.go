@@ -252,3 +252,22 @@ func TestSnapshotMetaLimit(t *testing.T) {
 	require.ErrorIs(t, k.Close(), ErrTooLarge)
 	require.Empty(t, ids(t, s))
 }
+
+// Whoever has the list need not ask for it again before Changes says so.
+func TestSnapshotsTellOfChanges(t *testing.T) {
+	s := openSnaps(t, t.TempDir(), 2)
+	before := s.Changes()
+	k, err := s.Create(1, 10, 1, someServers, 2, nil)
+	require.NoError(t, err)
+	require.NoError(t, k.Cancel())
+	require.Equal(t, before, s.Changes(), "one that was given up was never in the list")
+
+	id := snap(t, s, 100, 7)
+	finished := s.Changes()
+	require.NotEqual(t, before, finished)
+	parsed, ok := parseSnapID(id)
+	require.True(t, ok)
+	require.NoError(t, s.quarantine(parsed))
+	require.NotEqual(t, finished, s.Changes())
+	require.Empty(t, ids(t, s))
+}

@@ -89,6 +89,7 @@ func (k *sink) Close() error {
 	}
 	k.store.mu.Lock()
 	defer k.store.mu.Unlock()
+	defer k.store.changes.Add(1) // whatever becomes of it, look again
 	if err := rename(k.tmp, filepath.Join(k.store.dir, k.meta.ID)); err != nil {
 		return errors.Join(fmt.Errorf("finish snapshot %s: %w", k.meta.ID, err), removeAll(k.tmp))
 	}

@@ -19,7 +19,7 @@ const (
 	benchFrom     = 0xbe0c4000
 	benchDuration = 30 * time.Second
 	// idleDuration is longer, for an idle run is over so soon that its start would be most of it.
-	idleDuration = 2 * time.Minute
+	idleDuration = 10 * time.Minute
 	benchOps     = 50 // a virtual second
 )
 

@@ -184,7 +184,7 @@ func TestSnapshotsByBytes(t *testing.T) {
 	for i := range 200 {
 		c.put(r, "/small", fmt.Sprint(i))
 	}
-	r.snapshotIfDue()
+	r.snapshotIfDue(r.lastSnapshot())
 	require.Zero(t, r.lastSnapshot(), "200 small entries are below 256 KiB")
 	large := strings.Repeat("x", 32<<10)
 	c.eventually("a snapshot, and the log cut", func() bool {

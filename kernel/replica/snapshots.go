@@ -14,18 +14,26 @@ func (r *Replica) keepLogShort() {
 	defer r.wg.Done()
 	t := time.NewTicker(r.cfg.SnapshotCheck)
 	defer t.Stop()
+	var last uint64
+	known, changes := false, uint64(0) // of what last is
 	for {
 		select {
 		case <-t.C:
-			r.snapshotIfDue()
+			// Counted first: a snapshot that is finished meanwhile is seen
+			// by the next check at the latest.
+			if now := r.snapshots.Changes(); !known || now != changes {
+				list, err := r.snapshots.List()
+				known, changes, last = err == nil, now, newest(list)
+			}
+			r.snapshotIfDue(last)
 		case <-r.stop:
 			return
 		}
 	}
 }
 
-func (r *Replica) snapshotIfDue() {
-	last := r.lastSnapshot()
+// snapshotIfDue takes a snapshot if the log behind the last one is too long.
+func (r *Replica) snapshotIfDue(last uint64) {
 	end, err := r.log.LastIndex()
 	if err != nil || end <= last || r.state.applied.Load() <= last {
 		return
@@ -49,7 +57,14 @@ func (r *Replica) snapshotIfDue() {
 // lastSnapshot is the log index of the newest intact snapshot.
 func (r *Replica) lastSnapshot() uint64 {
 	list, err := r.snapshots.List()
-	if err != nil || len(list) == 0 {
+	if err != nil {
+		return 0
+	}
+	return newest(list)
+}
+
+func newest(list []*raft.SnapshotMeta) uint64 {
+	if len(list) == 0 {
 		return 0
 	}
 	return list[0].Index

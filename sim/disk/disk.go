@@ -180,7 +180,6 @@ func (d *Disk) tear(w entered, by *dice, scattered bool) (n int, torn bool) {
 type half func(*dir) []entry
 
 func volatile(d *dir) []entry { return d.entries }
-func durable(d *dir) []entry  { return d.synced }
 
 // files calls each with every file in one half below n, in the order of names in each directory.
 func (n *inode) files(path string, in half, each func(path string, n *inode)) {

@@ -30,8 +30,8 @@ var snapshots = []Mutant{
 			},
 			{
 				File: "transport/raftrpc/install.go",
-				Old:  "import (\n	\"context\"\n	\"errors\"\n	\"fmt\"\n	\"io\"\n",
-				New:  "import (\n	\"bytes\"\n	\"context\"\n	\"errors\"\n	\"fmt\"\n	\"io\"\n	\"math/rand/v2\"\n",
+				Old:  "import (\n	\"errors\"\n	\"fmt\"\n	\"io\"\n",
+				New:  "import (\n	\"bytes\"\n	\"errors\"\n	\"fmt\"\n	\"io\"\n	\"math/rand/v2\"\n",
 			},
 		},
 	},

@@ -47,27 +47,31 @@ func (h *handle) exchange(c call) (time.Duration, error) {
 	p := outgoing.Get().(*[]byte)
 	b := c.encode(startFrame((*p)[:0], c.kind, 0), envelope{target: c.target, patience: c.timeout})
 	defer func() { releaseOutgoing(p, b) }()
-	deadline := time.Now().Add(c.timeout + time.Duration(len(b))*time.Second/bytesPerSecond)
+	begin := time.Now()
+	deadline := begin.Add(c.timeout + time.Duration(len(b))*time.Second/bytesPerSecond)
 
-	l, err := h.link(c.class, c.addr, deadline)
+	l, err := h.link(c.class, c.addr, begin, deadline)
 	if err != nil {
 		if c.class == ClassHeartbeat {
-			h.t.heard(c.addr, err)
+			h.t.heard(c.addr, time.Now(), err)
 		}
 		return 0, err
 	}
-	stop := context.AfterFunc(h.ctx, func() { l.c.Close() })
-	h.t.began(l)
-	begin := time.Now()
-	payload, err := h.t.roundTrip(l, c, b, deadline)
-	took := time.Since(begin)
-	h.t.ended(l, err)
+	if l.calls == 0 {
+		begin = time.Now() // dialling does not count
+	}
+	h.hold(l)
+	h.t.began(l, begin)
+	payload, err := h.t.roundTrip(l, c, b, begin, deadline)
+	end := time.Now()
+	took := end.Sub(begin)
+	h.t.ended(l, end, err)
 	if err == nil {
 		err = c.decode(payload)
 	}
-	alive := stop()
+	alive := h.letGo(l)
 	if alive && (err == nil || errors.Is(err, ErrRemote)) {
-		h.t.putAside(l)
+		h.t.putAside(l, end)
 		return took, err
 	}
 	h.t.discard(l.c, false)
@@ -79,14 +83,14 @@ func (h *handle) exchange(c call) (time.Duration, error) {
 	return took, h.whyEnded(err)
 }
 
-func (t *Transport) roundTrip(l *link, c call, b []byte, deadline time.Time) ([]byte, error) {
+func (t *Transport) roundTrip(l *link, c call, b []byte, now, deadline time.Time) ([]byte, error) {
 	if err := l.numbered(b); err != nil {
 		return nil, err
 	}
 	if err := l.c.SetDeadline(deadline); err != nil {
 		return nil, err
 	}
-	t.counters.sent(c.class, len(b))
+	t.counters.sent(c.class, len(b), now)
 	if _, err := l.c.Write(b); err != nil {
 		return nil, fmt.Errorf("send: %w", err)
 	}
@@ -110,16 +114,16 @@ func (h *handle) whyEnded(err error) error {
 // heartbeats and entries keep theirs. Votes and snapshots are too rare to find
 // an idle connection still alive, and a vote lost to a dead one may cost an
 // election.
-func (h *handle) link(class Class, addr raft.ServerAddress, deadline time.Time) (*link, error) {
+func (h *handle) link(class Class, addr raft.ServerAddress, now, deadline time.Time) (*link, error) {
 	if h.ctx.Err() != nil {
 		return nil, h.whyEnded(h.ctx.Err())
 	}
 	if class == ClassHeartbeat || class == ClassAppend {
-		if l := h.t.takeIdle(class, addr); l != nil {
+		if l := h.t.takeIdle(class, addr, now); l != nil {
 			return l, nil
 		}
 	}
-	if d := time.Now().Add(dialTimeout); d.Before(deadline) {
+	if d := now.Add(dialTimeout); d.Before(deadline) {
 		deadline = d
 	}
 	ctx, cancel := context.WithDeadline(h.ctx, deadline)
@@ -139,8 +143,8 @@ func (h *handle) link(class Class, addr raft.ServerAddress, deadline time.Time) 
 
 // takeIdle returns the connection put aside last for this use, or nil, and
 // closes those that have been idle so long that the peer may be about to.
-func (t *Transport) takeIdle(class Class, addr raft.ServerAddress) *link {
-	fresh := time.Now().Add(-t.cfg.IdleTimeout / 2)
+func (t *Transport) takeIdle(class Class, addr raft.ServerAddress, now time.Time) *link {
+	fresh := now.Add(-t.cfg.IdleTimeout / 2)
 	t.dropIdleIf(func(l *link) bool { return l.idleSince.Before(fresh) })
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -154,12 +158,12 @@ func (t *Transport) takeIdle(class Class, addr raft.ServerAddress) *link {
 }
 
 // putAside keeps a connection for the next RPC of its class to the same peer.
-func (t *Transport) putAside(l *link) {
+func (t *Transport) putAside(l *link, now time.Time) {
 	if l.class != ClassHeartbeat && l.class != ClassAppend {
 		t.discard(l.c, false)
 		return
 	}
-	l.idleSince = time.Now()
+	l.idleSince = now
 	t.mu.Lock()
 	var surplus *link
 	if !t.closed {

@@ -216,7 +216,7 @@ func TestIdleConnectionsAreBounded(t *testing.T) {
 			require.True(t, p.caller.track(a, false))
 			l := newLink(a)
 			l.class, l.addr = ClassAppend, raft.ServerAddress(rune('a'+i))
-			p.caller.putAside(l)
+			p.caller.putAside(l, time.Now())
 		}
 		require.Len(t, p.caller.idle, maxIdleConns)
 		require.Len(t, p.caller.open, maxIdleConns)

@@ -14,21 +14,46 @@ import (
 // at most patience for raft to take it, because by then its sender has given
 // up; once taken, it waits for as long as raft needs.
 func (h *handle) dispatch(rpc raft.RPC, patience time.Duration) (any, error) {
-	timer := time.NewTimer(patience)
-	defer timer.Stop()
-	if err := h.takeTurn(timer); err != nil {
+	w := waiter{patience: patience}
+	defer w.end()
+	if err := h.takeTurn(&w); err != nil {
 		return nil, err
 	}
 	defer h.endTurn()
-	return h.hand(rpc, timer)
+	return h.hand(rpc, &w)
+}
+
+// waiter is an RPC's patience. Raft is idle as a rule and takes an RPC at once:
+// the timer is made when there is something to wait for.
+type waiter struct {
+	patience time.Duration
+	timer    *time.Timer
+}
+
+func (w *waiter) over() <-chan time.Time {
+	if w.timer == nil {
+		w.timer = time.NewTimer(w.patience)
+	}
+	return w.timer.C
+}
+
+func (w *waiter) end() {
+	if w.timer != nil {
+		w.timer.Stop()
+	}
 }
 
 // takeTurn waits until no other RPC is with raft.
-func (h *handle) takeTurn(timer *time.Timer) error {
+func (h *handle) takeTurn(w *waiter) error {
 	select {
 	case h.turn <- struct{}{}:
 		return nil
-	case <-timer.C:
+	default:
+	}
+	select {
+	case h.turn <- struct{}{}:
+		return nil
+	case <-w.over():
 		return ErrBusy
 	case <-h.ctx.Done():
 		return h.whyEnded(h.ctx.Err())
@@ -38,26 +63,37 @@ func (h *handle) takeTurn(timer *time.Timer) error {
 func (h *handle) endTurn() { <-h.turn }
 
 // hand passes an RPC to raft; the caller has the turn.
-func (h *handle) hand(rpc raft.RPC, timer *time.Timer) (any, error) {
+func (h *handle) hand(rpc raft.RPC, w *waiter) (any, error) {
 	answered := make(chan raft.RPCResponse, 1) // buffered: raft must never wait for us
 	rpc.RespChan = answered
-	select {
-	case <-h.ctx.Done(): // first alone, lest a retired consumer win by chance
-		return nil, h.whyEnded(h.ctx.Err())
-	default:
+	if err := h.ctx.Err(); err != nil { // first alone, lest a retired consumer win by chance
+		return nil, h.whyEnded(err)
 	}
-	select {
-	case h.consumer <- rpc:
-	case <-timer.C:
-		return nil, ErrBusy
-	case <-h.ctx.Done():
-		return nil, h.whyEnded(h.ctx.Err())
+	if err := h.offer(rpc, w); err != nil {
+		return nil, err
 	}
 	select {
 	case r := <-answered:
 		return r.Response, r.Error
 	case <-h.ctx.Done():
 		return nil, h.whyEnded(h.ctx.Err())
+	}
+}
+
+// offer waits until raft takes an RPC.
+func (h *handle) offer(rpc raft.RPC, w *waiter) error {
+	select {
+	case h.consumer <- rpc:
+		return nil
+	default:
+	}
+	select {
+	case h.consumer <- rpc:
+		return nil
+	case <-w.over():
+		return ErrBusy
+	case <-h.ctx.Done():
+		return h.whyEnded(h.ctx.Err())
 	}
 }
 

@@ -3,6 +3,8 @@ package raftrpc
 import (
 	"context"
 	"io"
+	"slices"
+	"sync"
 
 	"github.com/hashicorp/raft"
 )
@@ -18,6 +20,9 @@ type handle struct {
 	ctx    context.Context // ends when the handle is retired or the transport closed
 	cancel context.CancelFunc
 
+	mu   sync.Mutex
+	held []*link // of requests under way: their connections end with the handle
+
 	// consumer is unbuffered: an RPC is either still here, and can be answered
 	// with an error, or in raft's hands, and raft answers.
 	consumer chan raft.RPC
@@ -32,6 +37,36 @@ func newHandle(t *Transport) *handle {
 	h := &handle{t: t, consumer: make(chan raft.RPC), turn: make(chan struct{}, 1)}
 	h.ctx, h.cancel = context.WithCancel(t.ctx)
 	return h
+}
+
+// retire ends the handle and every request under way.
+func (h *handle) retire() {
+	h.cancel()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, l := range h.held {
+		l.c.Close()
+	}
+}
+
+// hold lets a link end with the handle until it is let go.
+func (h *handle) hold(l *link) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.held = append(h.held, l)
+	if h.ctx.Err() != nil {
+		l.c.Close()
+	}
+}
+
+// letGo tells whether the handle still lives: if not, the link is of no use.
+func (h *handle) letGo(l *link) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if i := slices.Index(h.held, l); i >= 0 {
+		h.held = slices.Delete(h.held, i, i+1)
+	}
+	return h.ctx.Err() == nil
 }
 
 // Consumer returns the inbound RPCs.

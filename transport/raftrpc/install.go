@@ -3,7 +3,6 @@
 package raftrpc
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -28,13 +27,14 @@ func (h *handle) sendInstall(id raft.ServerID, target raft.ServerAddress, args *
 		return fmt.Errorf("size %d: %w of %d", args.Size, ErrTooLarge, int64(MaxSnapshotBytes))
 	}
 	progress := h.t.cfg.InstallProgressTimeout
-	l, err := h.link(ClassInstall, target, time.Now().Add(progress))
+	now := time.Now()
+	l, err := h.link(ClassInstall, target, now, now.Add(progress))
 	if err != nil {
 		return err
 	}
 	defer h.t.discard(l.c, false)
-	stop := context.AfterFunc(h.ctx, func() { l.c.Close() })
-	defer stop()
+	h.hold(l)
+	defer h.letGo(l)
 
 	b := startFrame(nil, kindInstall, 0)
 	b = appendInstallRequest(b, envelope{target: id, patience: progress}, args)
@@ -60,11 +60,12 @@ func (h *handle) sendInstall(id raft.ServerID, target raft.ServerAddress, args *
 
 // sendPart writes one frame of an install within the progress timeout.
 func (t *Transport) sendPart(l *link, b []byte) error {
-	if err := l.c.SetWriteDeadline(time.Now().Add(t.cfg.InstallProgressTimeout)); err != nil {
+	now := time.Now()
+	if err := l.c.SetWriteDeadline(now.Add(t.cfg.InstallProgressTimeout)); err != nil {
 		return err
 	}
 	if kind(b[1]) == kindInstall {
-		t.counters.sent(ClassInstall, len(b))
+		t.counters.sent(ClassInstall, len(b), now)
 	} else {
 		t.counters.sentMore(ClassInstall, len(b))
 	}
@@ -151,14 +152,14 @@ func (t *Transport) serveInstall(l *link, f frame) error {
 // one leader's requests anything it sends after an install finds the state
 // machine at least there.
 func (h *handle) receiveInstall(req *raft.InstallSnapshotRequest, body *bodyReader, patience time.Duration) (any, error) {
-	timer := time.NewTimer(patience)
-	defer timer.Stop()
-	if err := h.takeTurn(timer); err != nil {
+	w := waiter{patience: patience}
+	defer w.end()
+	if err := h.takeTurn(&w); err != nil {
 		return nil, err
 	}
 	if req.LastLogIndex > h.t.cfg.AppliedIndex() {
 		defer h.endTurn()
-		return h.hand(raft.RPC{Command: req, Reader: body}, timer)
+		return h.hand(raft.RPC{Command: req, Reader: body}, &w)
 	}
 	h.endTurn() // the body may take long, and what is applied stays applied
 	return h.answerStale(req, body, patience)

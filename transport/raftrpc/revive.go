@@ -18,17 +18,17 @@ type busy struct {
 }
 
 // began and ended frame one round trip of a link.
-func (t *Transport) began(l *link) {
+func (t *Transport) began(l *link, now time.Time) {
 	if l.class != ClassAppend {
 		return
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	l.busySince = time.Now()
+	l.busySince = now
 	t.busy.links = append(t.busy.links, l)
 }
 
-func (t *Transport) ended(l *link, err error) {
+func (t *Transport) ended(l *link, now time.Time, err error) {
 	switch l.class {
 	case ClassAppend:
 		t.mu.Lock()
@@ -37,14 +37,14 @@ func (t *Transport) ended(l *link, err error) {
 			t.busy.links = slices.Delete(t.busy.links, i, i+1)
 		}
 	case ClassHeartbeat:
-		t.heard(l.addr, err)
+		t.heard(l.addr, now, err)
 	}
 }
 
 // heard takes note of how a heartbeat ended. With the first that is answered
 // after a silence, requests from before it are given up: raft sends them again,
 // which does no harm if the peer was merely slow.
-func (t *Transport) heard(addr raft.ServerAddress, err error) {
+func (t *Transport) heard(addr raft.ServerAddress, now time.Time, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if err != nil {
@@ -52,7 +52,7 @@ func (t *Transport) heard(addr raft.ServerAddress, err error) {
 			t.busy.silent = map[raft.ServerAddress]time.Time{}
 		}
 		if len(t.busy.silent) < maxIdleConns {
-			t.busy.silent[addr] = time.Now()
+			t.busy.silent[addr] = now
 		}
 		return
 	}

@@ -23,7 +23,7 @@ func TestRequestsFromBeforeASilenceAreGivenUp(t *testing.T) {
 			if addr != "" {
 				l.addr = "s3:2380"
 			}
-			p.caller.began(l)
+			p.caller.began(l, time.Now())
 			return l, far
 		}
 		waits := func(c net.Conn) bool {
@@ -35,18 +35,18 @@ func TestRequestsFromBeforeASilenceAreGivenUp(t *testing.T) {
 		_, before := request("")
 		_, elsewhere := request("s3:2380")
 		time.Sleep(time.Second)
-		p.caller.heard("s2:2380", errors.New("no answer"))
+		p.caller.heard("s2:2380", time.Now(), errors.New("no answer"))
 		time.Sleep(time.Second)
 		later, after := request("")
 		require.True(t, waits(before), "the peer may merely be slow")
-		p.caller.heard("s2:2380", nil)
+		p.caller.heard("s2:2380", time.Now(), nil)
 		require.False(t, waits(before))
 		require.True(t, waits(after))
 		require.True(t, waits(elsewhere))
 
-		p.caller.heard("s2:2380", nil)
+		p.caller.heard("s2:2380", time.Now(), nil)
 		require.True(t, waits(after), "there was no silence since")
-		p.caller.ended(later, nil)
+		p.caller.ended(later, time.Now(), nil)
 		require.Len(t, p.caller.busy.links, 2, "what has ended is forgotten")
 	})
 }

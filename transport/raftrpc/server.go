@@ -117,9 +117,11 @@ func (t *Transport) readRequest(l *link, reserve func(int) error) (frame, error)
 	if err != nil {
 		return frame{}, err
 	}
-	limit := t.cfg.AppendTimeout + time.Duration(h.length)*time.Second/bytesPerSecond
-	if err := l.c.SetReadDeadline(time.Now().Add(limit)); err != nil {
-		return frame{}, err
+	if l.br.Buffered() < int(h.length) { // what has come already needs no time limit
+		limit := t.cfg.AppendTimeout + time.Duration(h.length)*time.Second/bytesPerSecond
+		if err := l.c.SetReadDeadline(time.Now().Add(limit)); err != nil {
+			return frame{}, err
+		}
 	}
 	return l.readRest(&raw, h, reserve)
 }

@@ -98,8 +98,7 @@ func (c *counters) add(n *uint64) {
 	*n++
 }
 
-func (c *counters) sent(class Class, bytes int) {
-	now := time.Now()
+func (c *counters) sent(class Class, bytes int, now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.traffic[class].SentRequests++

@@ -76,7 +76,7 @@ func (t *Transport) attach(h *handle) {
 	t.switching.Lock()
 	defer t.switching.Unlock()
 	if old := t.current.Swap(h); old != nil {
-		old.cancel()
+		old.retire()
 	}
 }
 
