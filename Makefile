@@ -30,7 +30,7 @@ help: ## list the targets
 # gives the same bytes in any directory.
 build: ## build the programs into bin/
 	@mkdir -p bin
-	CGO_ENABLED=0 $(GO) build -trimpath -o bin/ ./cmd/...
+	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=auto -o bin/ ./cmd/...
 
 run: build ## build and start a store of one member on 127.0.0.1:2379
 	exec bin/holdfast agent

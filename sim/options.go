@@ -51,6 +51,7 @@ type Options struct {
 	Logs     io.Writer // what processes print; nil: dropped
 	History  io.Writer // the clients' history, JSON lines; nil: none
 	Log      io.Writer // the decision log; nil: none
+	Commit   string    // of the simulator, for the decision log
 
 	// Record asks for Report.Trace; Against is another run's, to hold this one against. A run that differs stops at the
 	// first turn that does.

@@ -86,6 +86,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	}
 	if o.Log != nil {
 		d.Faults, d.Module, d.Hash, d.Verdict = s.nemesis.struck, rep.Module, rep.Hash, rep.Verdict
+		d.Commit = o.Commit
 		return rep, d.Write(o.Log)
 	}
 	return rep, nil

@@ -77,6 +77,7 @@ func play(ctx context.Context, c *cli.Command, o sim.Options, stdout, stderr io.
 		}
 		return err
 	}
+	o.Commit = commit()
 	err := errors.Join(open("hash-log", &o.HashLog), open("history", &o.History), open("log", &o.Log))
 	var rep *sim.Report
 	if err == nil {

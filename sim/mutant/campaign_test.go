@@ -107,6 +107,7 @@ func TestWriteTable(t *testing.T) {
 	assert.Contains(t, page, "| M01 | reads are stale | etcd | safety | order\\|linearizable | 3 | 12.3 s | `0x2a` |\n")
 	assert.Contains(t, page, "| M02 | nothing | nobody | survived |  | 18 | 180.0 s |  |\n")
 	assert.Contains(t, page, "Caught: 1 of 2. Survived: 1")
+	assert.Contains(t, page, "## Survivors\n\n- **M02**: Not known why")
 	assert.Contains(t, page, "300 seeds, none red, in 3600.0 s of CPU time.")
 	assert.Contains(t, page, "without a conclusion, mutants' included: 1")
 

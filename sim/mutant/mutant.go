@@ -21,6 +21,8 @@ type Mutant struct {
 	Fault string
 	// Known says where the fault is known from.
 	Known string
+	// Hard says why it is hard to catch and what that would take, for the page if it survives; empty: it is not.
+	Hard string
 	// Edits plant it.
 	Edits []patch.Edit
 }

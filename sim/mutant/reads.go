@@ -17,6 +17,9 @@ var reads = []Mutant{
 		ID:    "M41",
 		Fault: "a quorum read is confirmed by raft's VerifyLeader, which counts answers to heartbeats sent before the read",
 		Known: "hashicorp/raft v1.8.0, raft.go, verifyLeader; a stale read was reproduced with it",
+		Hard: "It takes an answer of a follower that was under way when the read came, and a leader that does not notice its fall " +
+			"until that answer is there: the fault stale-leader, form 1, makes them, but a client must ask the deposed leader in " +
+			"the moments between the first write confirmed by the new one and the late answer.",
 		Edits: []patch.Edit{{
 			File: "kernel/replica/rounds.go",
 			Old: `		n.VerifyLeader()

@@ -58,6 +58,7 @@ func WriteTable(w io.Writer, r *Report) error {
 			row.Seeds, seconds(row.CPU), seed)
 	}
 	fmt.Fprintf(&b, "\nSeeds counts the runs up to and with the red one, CPU what all of them took. The last column plays the red run again.\n")
+	r.writeSurvivors(&b)
 	fmt.Fprintf(&b, "\n## The clean build\n\n")
 	if r.Clean.Caught {
 		fmt.Fprintf(&b, "Red with seed `0x%x`: %s, %s: %s\n", r.Clean.Seed, r.Clean.Outcome.Verdict, r.Clean.Outcome.Checker, r.Clean.Outcome.Detail)
@@ -71,6 +72,23 @@ func WriteTable(w io.Writer, r *Report) error {
 		return fmt.Errorf("write the table of mutants: %w", err)
 	}
 	return nil
+}
+
+// writeSurvivors says of each survivor why, as far as that is known.
+func (r *Report) writeSurvivors(b *strings.Builder) {
+	if r.Caught() == len(r.Rows) {
+		return
+	}
+	fmt.Fprintf(b, "\n## Survivors\n\n")
+	for i := range r.Rows {
+		if row := &r.Rows[i]; !row.Caught {
+			why := row.Hard
+			if why == "" {
+				why = "Not known why; with more seeds it may be caught."
+			}
+			fmt.Fprintf(b, "- **%s**: %s\n", row.ID, why)
+		}
+	}
 }
 
 func (r *Report) undecided() int {

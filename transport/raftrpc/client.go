@@ -65,12 +65,12 @@ func (h *handle) exchange(c call) (time.Duration, error) {
 	payload, err := h.t.roundTrip(l, c, b, begin, deadline)
 	end := time.Now()
 	took := end.Sub(begin)
-	h.t.ended(l, end, err)
+	whole := h.t.ended(l, end, err)
 	if err == nil {
 		err = c.decode(payload)
 	}
 	alive := h.letGo(l)
-	if alive && (err == nil || errors.Is(err, ErrRemote)) {
+	if alive && whole && (err == nil || errors.Is(err, ErrRemote)) {
 		h.t.putAside(l, end)
 		return took, err
 	}

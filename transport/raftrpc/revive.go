@@ -13,11 +13,21 @@ import (
 // entries would wait for its whole time-out, and the peer be without entries for
 // as long. Heartbeats notice sooner that somebody is back.
 type busy struct {
-	links  []*link // requests for entries that wait for their answer
-	silent map[raft.ServerAddress]time.Time
+	links []*link // requests for entries that wait for their answer
+	peers map[raft.ServerAddress]silence
 }
 
-// began and ended frame one round trip of a link.
+// silence is what is known of a peer that did not answer a heartbeat.
+type silence struct {
+	since time.Time // of the last one that it did not answer; zero: it answers
+	// gaveUp says that a request to it has been given up, and none answered
+	// since. The next one has its whole time: a link that is slow, but lives,
+	// must not lose its requests over and over.
+	gaveUp bool
+}
+
+// began and ended frame one round trip of a link. ended tells whether the link
+// is still whole.
 func (t *Transport) began(l *link, now time.Time) {
 	if l.class != ClassAppend {
 		return
@@ -28,17 +38,24 @@ func (t *Transport) began(l *link, now time.Time) {
 	t.busy.links = append(t.busy.links, l)
 }
 
-func (t *Transport) ended(l *link, now time.Time, err error) {
+func (t *Transport) ended(l *link, now time.Time, err error) (whole bool) {
 	switch l.class {
 	case ClassAppend:
 		t.mu.Lock()
 		defer t.mu.Unlock()
-		if i := slices.Index(t.busy.links, l); i >= 0 {
-			t.busy.links = slices.Delete(t.busy.links, i, i+1)
+		if p, known := t.busy.peers[l.addr]; known && err == nil && p.gaveUp {
+			p.gaveUp = false
+			t.remember(l.addr, p)
 		}
+		i := slices.Index(t.busy.links, l)
+		if i < 0 {
+			return false // heard has closed it, if perhaps after its answer
+		}
+		t.busy.links = slices.Delete(t.busy.links, i, i+1)
 	case ClassHeartbeat:
 		t.heard(l.addr, now, err)
 	}
+	return true
 }
 
 // heard takes note of how a heartbeat ended. With the first that is answered
@@ -47,23 +64,39 @@ func (t *Transport) ended(l *link, now time.Time, err error) {
 func (t *Transport) heard(addr raft.ServerAddress, now time.Time, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	p := t.busy.peers[addr]
+	since := p.since
 	if err != nil {
-		if t.busy.silent == nil {
-			t.busy.silent = map[raft.ServerAddress]time.Time{}
-		}
-		if len(t.busy.silent) < maxIdleConns {
-			t.busy.silent[addr] = now
-		}
+		p.since = now
+		t.remember(addr, p)
 		return
 	}
-	since, was := t.busy.silent[addr]
-	if !was {
+	if since.IsZero() {
 		return
 	}
-	delete(t.busy.silent, addr)
-	for _, l := range t.busy.links {
-		if l.addr == addr && l.busySince.Before(since) {
-			l.c.Close()
-		}
+	p.since = time.Time{}
+	if !p.gaveUp {
+		t.busy.links = slices.DeleteFunc(t.busy.links, func(l *link) bool {
+			lost := l.addr == addr && l.busySince.Before(since)
+			if lost {
+				p.gaveUp = true
+				l.c.Close()
+			}
+			return lost
+		})
 	}
+	t.remember(addr, p)
+}
+
+// remember keeps what is known of a peer; of one of which there is nothing to
+// know, nothing. Members that went away are forgotten when there are too many.
+func (t *Transport) remember(addr raft.ServerAddress, p silence) {
+	if t.busy.peers == nil || len(t.busy.peers) >= maxIdleConns {
+		t.busy.peers = map[raft.ServerAddress]silence{}
+	}
+	if p == (silence{}) {
+		delete(t.busy.peers, addr)
+		return
+	}
+	t.busy.peers[addr] = p
 }

@@ -46,7 +46,20 @@ func TestRequestsFromBeforeASilenceAreGivenUp(t *testing.T) {
 
 		p.caller.heard("s2:2380", time.Now(), nil)
 		require.True(t, waits(after), "there was no silence since")
-		p.caller.ended(later, time.Now(), nil)
-		require.Len(t, p.caller.busy.links, 2, "what has ended is forgotten")
+
+		// Not twice in a row: the next request has its whole time.
+		silence := func() {
+			time.Sleep(time.Second)
+			p.caller.heard("s2:2380", time.Now(), errors.New("no answer"))
+			p.caller.heard("s2:2380", time.Now(), nil)
+		}
+		silence()
+		require.True(t, waits(after))
+		require.True(t, p.caller.ended(later, time.Now(), nil), "it was left alone")
+		require.Len(t, p.caller.busy.links, 1, "what has ended is forgotten")
+		last, lost := request("")
+		silence()
+		require.False(t, waits(lost))
+		require.False(t, p.caller.ended(last, time.Now(), nil), "a closed link must not be used again")
 	})
 }
