@@ -14,12 +14,15 @@ func (r *Replica) followLeadership(n *incarnation, notify <-chan bool) {
 	defer r.leader.wg.Done()
 	tick := time.NewTicker(r.cfg.Tick)
 	defer tick.Stop()
+	tick.Stop() // whoever does not lead has nothing to look for
 	for {
 		select {
 		case leads := <-notify:
 			if leads {
+				tick.Reset(r.cfg.Tick)
 				r.openSession(n)
 			} else {
+				tick.Stop()
 				r.batcher.lead(nil)
 			}
 		case <-tick.C:
