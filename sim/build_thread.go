@@ -9,6 +9,7 @@ import "holdfast/sim/patch"
 //     they no longer look whether somebody holds them.
 //   - There is no other thread whose work could be stolen, or that could be woken to take some. Nor does the poller have to be
 //     asked twice before the thread goes to sleep in it.
+//   - A select need not lock its channels, hence not sort them either into the order in which that would be safe.
 //   - Each change of goroutines looks at the clock, to see whether a timer is due, and a look at the clock is a call of the
 //     host. Time passes in host calls only, nanoseconds in most of them: the last reading is as good, unless the thread has
 //     been asleep or a file was synced since; but not for ever, lest goroutines that only take turns stop the clock.
@@ -56,6 +57,90 @@ func oneThread() []patch.Edit {
 			Module: patch.GOROOT, File: "runtime/proc.go",
 			Old: "	if netpollinited() && netpollAnyWaiters() && sched.lastpoll.Load() != 0 && sched.pollingNet.Swap(1) == 0 {\n",
 			New: "	if gomaxprocs > 1 && netpollinited() && netpollAnyWaiters() && sched.lastpoll.Load() != 0 && sched.pollingNet.Swap(1) == 0 {\n",
+		},
+		{
+			Module: patch.GOROOT, File: "runtime/select.go",
+			Old: `	for i := range lockorder {
+		j := i
+		// Start with the pollorder to permute cases on the same channel.
+		c := scases[pollorder[i]].c
+		for j > 0 && scases[lockorder[(j-1)/2]].c.sortkey() < c.sortkey() {
+			k := (j - 1) / 2
+			lockorder[j] = lockorder[k]
+			j = k
+		}
+		lockorder[j] = pollorder[i]
+	}
+	for i := len(lockorder) - 1; i >= 0; i-- {
+		o := lockorder[i]
+		c := scases[o].c
+		lockorder[i] = lockorder[0]
+		j := 0
+		for {
+			k := j*2 + 1
+			if k >= i {
+				break
+			}
+			if k+1 < i && scases[lockorder[k]].c.sortkey() < scases[lockorder[k+1]].c.sortkey() {
+				k++
+			}
+			if c.sortkey() < scases[lockorder[k]].c.sortkey() {
+				lockorder[j] = lockorder[k]
+				j = k
+				continue
+			}
+			break
+		}
+		lockorder[j] = o
+	}
+`,
+			New: "	copy(lockorder, pollorder)\n",
+		},
+		{
+			Module: patch.GOROOT, File: "runtime/select.go",
+			Old: `	var c *hchan
+	for _, o := range lockorder {
+		c0 := scases[o].c
+		if c0 != c {
+			c = c0
+			lock(&c.lock)
+		}
+	}
+`,
+			New: "",
+		},
+		{
+			Module: patch.GOROOT, File: "runtime/select.go",
+			Old: `	for i := len(lockorder) - 1; i >= 0; i-- {
+		c := scases[lockorder[i]].c
+		if i > 0 && c == scases[lockorder[i-1]].c {
+			continue // will unlock it on the next iteration
+		}
+		unlock(&c.lock)
+	}
+`,
+			New: "",
+		},
+		{
+			Module: patch.GOROOT, File: "runtime/select.go",
+			Old: `	var lastc *hchan
+	for sg := gp.waiting; sg != nil; sg = sg.waitlink {
+		if sg.c.get() != lastc && lastc != nil {
+			// As soon as we unlock the channel, fields in
+			// any sudog with that channel may change,
+			// including c and waitlink. Since multiple
+			// sudogs may have the same channel, we unlock
+			// only after we've passed the last instance
+			// of a channel.
+			unlock(&lastc.lock)
+		}
+		lastc = sg.c.get()
+	}
+	if lastc != nil {
+		unlock(&lastc.lock)
+	}
+`,
+			New: "",
 		},
 		{
 			Module: patch.GOROOT, File: "runtime/os_wasip1.go",
