@@ -1,6 +1,9 @@
 package jepsen
 
-import "sort"
+import (
+	"math"
+	"sort"
+)
 
 // checkDurable looks for confirmed changes that are gone. It is simple and
 // knows no order of the store but the indices: every confirmed change is in
@@ -78,7 +81,7 @@ func (l looks) check(r *Run, o *Operation, key string, removed map[string]uint64
 		if look != nil && look.Call > o.Return && (path == key || look.Op == List && !hiddenBelow(key, path)) {
 			index, there := shownIndex(look, key)
 			switch {
-			case there && index != 0 && index < o.ModifiedIndex:
+			case there && index < o.ModifiedIndex:
 				c.add(key, look.Return, "%s was confirmed with index %d; later, %s still shows index %d", r.tell(o), o.ModifiedIndex, r.tell(look), index)
 			case !there && !gone():
 				c.add(key, look.Return, "%s was confirmed with index %d; later, %s does not find it, and nothing took it away", r.tell(o), o.ModifiedIndex, r.tell(look))
@@ -91,21 +94,22 @@ func (l looks) check(r *Run, o *Operation, key string, removed map[string]uint64
 	}
 }
 
-// shownIndex is the modifiedIndex that a read shows of a key.
+// shownIndex is the modifiedIndex that a read shows of a key; of a directory it
+// says nothing of changes, and is taken for the greatest.
 func shownIndex(look *Operation, key string) (uint64, bool) {
 	if look.Missing {
 		return 0, false
 	}
 	if look.Key == key {
 		if look.Dir {
-			return 0, true // its index says nothing of changes
+			return math.MaxUint64, true
 		}
 		return look.ModifiedIndex, true
 	}
 	i := sort.Search(len(look.Nodes), func(i int) bool { return look.Nodes[i].Key >= key })
 	if i < len(look.Nodes) && look.Nodes[i].Key == key {
 		if look.Nodes[i].Dir {
-			return 0, true
+			return math.MaxUint64, true
 		}
 		return look.Nodes[i].ModifiedIndex, true
 	}

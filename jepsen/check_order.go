@@ -69,7 +69,14 @@ func newReplay(r *Run, l *eventLog, m *causes, c *collector) *replay {
 		if !o.Op.Reads() && o.Outcome == OK {
 			c.operations++
 		}
-		if o.EtcdIndex != 0 && asksState(o) {
+		switch {
+		case !asksState(o):
+			if !o.Op.Reads() && o.Outcome == OK && o.ModifiedIndex == 0 {
+				c.add(o.Key, o.Return, "%s was confirmed without an index", r.tell(o))
+			}
+		case o.EtcdIndex == 0:
+			c.add(o.Key, o.Return, "%s was answered without an index", r.tell(o))
+		default:
 			c.operations++
 			p.queries = append(p.queries, o)
 		}
@@ -165,7 +172,7 @@ func (p *replay) ask(o *Operation) {
 	if o.Outcome == OK && !o.Missing {
 		p.askContent(o)
 	}
-	if n := p.tree.get(o.Key); got == codeTestFailed && (o.Result != "" && o.Result != n.value || o.PrevModified != 0 && o.PrevModified != n.modified) {
+	if n := p.tree.get(o.Key); got == codeTestFailed && (o.PrevIndex == 0 && o.Result != n.value || o.PrevIndex != 0 && o.PrevModified != n.modified) {
 		p.c.add(o.Key, o.Return, "%s is said to have met %q of index %d; at index %d the key held %q of index %d%s",
 			p.r.tell(o), o.Result, o.PrevModified, o.EtcdIndex, n.value, n.modified, p.lately(o))
 	}
@@ -196,14 +203,19 @@ func (p *replay) askContent(o *Operation) {
 	n := p.tree.get(o.Key)
 	list := o.Op == List || o.Op == LocalList
 	switch {
-	case n.dir != (o.Dir || list && len(o.Nodes) > 0):
-		if !list || !n.dir { // an empty directory may go without the mark
-			p.c.add(o.Key, o.Return, "%s shows a directory: %v; at index %d it was one: %v", p.r.tell(o), o.Dir, o.EtcdIndex, n.dir)
-			return
-		}
-	case !n.dir && o.Result != n.value, o.ModifiedIndex != 0 && o.ModifiedIndex != n.modified, o.CreatedIndex != 0 && o.CreatedIndex != n.created:
+	case o.Node != "":
+		p.c.add(o.Key, o.Return, "%s shows another node: %s", p.r.tell(o), o.Node)
+		return
+	case n.dir != o.Dir:
+		p.c.add(o.Key, o.Return, "%s shows a directory: %v; at index %d it was one: %v", p.r.tell(o), o.Dir, o.EtcdIndex, n.dir)
+		return
+	case o.Result != n.value, o.ModifiedIndex != n.modified, o.CreatedIndex != n.created:
 		p.c.add(o.Key, o.Return, "%s shows %q of index %d (created at %d); at index %d the key held %q of index %d (created at %d)%s",
 			p.r.tell(o), o.Result, o.ModifiedIndex, o.CreatedIndex, o.EtcdIndex, n.value, n.modified, n.created, p.lately(o))
+		return
+	}
+	if n.deadline == 0 && o.TTLLeft != 0 {
+		p.c.add(o.Key, o.Return, "%s shows a ttl of %d s; at index %d it had none%s", p.r.tell(o), o.TTLLeft, o.EtcdIndex, p.lately(o))
 		return
 	}
 	if list && n.dir {
@@ -224,6 +236,10 @@ func (p *replay) askNodes(o *Operation, dir *leaf) {
 		case shown.Value != n.value, shown.Dir != n.dir, shown.ModifiedIndex != n.modified, shown.CreatedIndex != n.created:
 			p.c.add(shown.Key, o.Return, "%s shows %s = %q of index %d (created at %d, a directory: %v); at index %d it held %q of index %d (created at %d, a directory: %v)",
 				p.r.tell(o), shown.Key, shown.Value, shown.ModifiedIndex, shown.CreatedIndex, shown.Dir, o.EtcdIndex, n.value, n.modified, n.created, n.dir)
+			return
+		case n.deadline == 0 && shown.TTLLeft != 0:
+			p.c.add(shown.Key, o.Return, "%s shows a ttl of %d s for %s; at index %d it had none%s",
+				p.r.tell(o), shown.TTLLeft, shown.Key, o.EtcdIndex, p.story(shown.Key, o))
 			return
 		case shown.Key == last:
 			p.c.add(shown.Key, o.Return, "%s shows %s twice", p.r.tell(o), shown.Key)

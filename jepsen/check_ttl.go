@@ -17,7 +17,8 @@ const lateness = 1500 * time.Millisecond
 // sessions later. Wall clocks count for nothing.
 //
 // It is generous about latency: every stretch of the waiting time in which no
-// member committed anything for more than two ticks is granted in full.
+// member committed anything for more than two ticks is granted in full, and
+// so is every stall of a clock.
 func checkTTL(r *Run, _ Limits) Result {
 	c := &collector{checker: "ttl"}
 	if len(r.Commits) == 0 {
@@ -73,6 +74,18 @@ func (t *ttlCheck) granted(from, to int64) (sum int64) {
 	i, _ := slices.BinarySearchFunc(t.grants, from, func(g grant, at int64) int { return cmp.Compare(g.to, at) })
 	for ; i < len(t.grants) && t.grants[i].from < to; i++ {
 		sum += t.grants[i].worth
+	}
+	return sum
+}
+
+// stalled is how long clocks were made to stand still, one after another or
+// at once, by stalls that touch a time: any of them may be the one that
+// measured it.
+func (t *ttlCheck) stalled(from, to int64) (sum int64) {
+	for _, s := range t.run.Stalls {
+		if s.From < to && s.To > from {
+			sum += s.To - s.From
+		}
 	}
 	return sum
 }
@@ -186,7 +199,7 @@ func (t *ttlCheck) checkEnd(set, end *logged, at int64) {
 			return
 		}
 	}
-	due := set.At + int64(ttl/(1-min(t.run.Rho, 0.9))) + int64(t.run.Tick) + int64(t.run.Stalled) + int64(lateness)
+	due := set.At + int64(ttl/(1-min(t.run.Rho, 0.9))) + int64(t.run.Tick) + t.stalled(set.At, at) + int64(lateness)
 	if at <= due {
 		return
 	}
@@ -229,7 +242,7 @@ func (t *ttlCheck) checkShown() {
 
 func (t *ttlCheck) shown(o *Operation, key string, index uint64, left int64) {
 	g := t.log.at(index)
-	if left == 0 || g == nil || g.Key != key || removes(g.Action) {
+	if g == nil || g.Key != key || removes(g.Action) {
 		return
 	}
 	asked := int64(0)
@@ -239,4 +252,28 @@ func (t *ttlCheck) shown(o *Operation, key string, index uint64, left int64) {
 	if left > asked {
 		t.c.add(key, o.Return, "%s shows a ttl of %d s for %s; its last change (event %d) gave it %d s", t.run.tell(o), left, key, index, asked)
 	}
+	if least := t.leastLeft(o, g); left*int64(time.Second) < least {
+		t.c.add(key, o.Return, "%s shows a ttl of %d s for %s (0: none); its last change (event %d) gave it %d s, of which %s are left at least",
+			t.run.tell(o), left, key, index, asked, sec(least))
+	}
+}
+
+// leastLeft is the least that can be left of the life that an event gave, when
+// an operation's answer was made; 0 or less: perhaps nothing. Until then no
+// more cluster time went by, since the event was asked for, than true time and
+// the greatest error of clocks allow, and a member adds up to a tick to it for
+// who asks.
+func (t *ttlCheck) leastLeft(o *Operation, g *logged) int64 {
+	if g.Deadline == 0 {
+		return 0
+	}
+	if !o.Op.Reads() { // an answer shows what there was when it took place
+		return g.Deadline - g.nowAt()
+	}
+	asked := t.causes.cause(t.run, g.Index)
+	if asked == nil {
+		return 0
+	}
+	gone := float64(o.Return-asked.Call) * (1 + t.run.Rho)
+	return g.Deadline - g.nowAt() - int64(gone) - int64(t.run.Tick)
 }

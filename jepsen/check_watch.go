@@ -142,9 +142,9 @@ func (w *watchCheck) checkEvent(o *Operation, i int, from uint64) bool {
 		w.c.add(o.Key, when, "%s (recursive: %v, waitIndex %d, begun at index %d) shows event %d (%s) at %s; the first event for it from index %d on is %d (%s), first applied by %s at %s",
 			w.run.tell(o), o.Recursive, o.WaitIndex, o.EtcdIndex, shown.Index, shown, sec(when), from, want.Index, want.Event, want.Member, sec(want.At))
 	case shown.Action != want.Action, shown.Key != want.Key, shown.Value != want.Value, shown.Dir != want.Dir,
-		shown.CreatedIndex != 0 && shown.CreatedIndex != want.CreatedIndex, shown.PrevIndex != 0 && shown.PrevIndex != want.PrevIndex,
-		shown.PrevValue != "" && shown.PrevValue != want.PrevValue:
-		w.c.add(o.Key, when, "%s shows event %d as: %s; the log has: %s", w.run.tell(o), shown.Index, shown, want.Event)
+		shown.CreatedIndex != want.CreatedIndex, shown.PrevIndex != want.PrevIndex, shown.PrevValue != want.PrevValue:
+		w.c.add(o.Key, when, "%s shows event %d as: %s (created at %d); the log has: %s (created at %d)",
+			w.run.tell(o), shown.Index, shown, shown.CreatedIndex, want.Event, want.CreatedIndex)
 	case want.At > when:
 		w.c.add(o.Key, when, "%s shows event %d (%s) at %s, when nobody had applied it: %s was the first, at %s",
 			w.run.tell(o), shown.Index, shown, sec(when), want.Member, sec(want.At))

@@ -13,5 +13,7 @@ func Checkers() []Checker {
 		{"local-reads", checkLocalReads},
 		{"lock", checkLock},
 		{"linearizable", checkLinearizable},
+		{"answers", checkAnswers},
+		{"service", checkService},
 	}
 }

@@ -36,6 +36,31 @@ type replyNode struct {
 	Nodes         []replyNode `json:"nodes"`
 }
 
+// status is the HTTP status that the documents of the v2 API give to the answer.
+func (r *reply) status() int {
+	switch r.ErrorCode {
+	case 0:
+		if r.Action == actionCreate || r.Action == actionSet && r.PrevNode == nil {
+			return fasthttp.StatusCreated
+		}
+		return fasthttp.StatusOK
+	case codeKeyNotFound:
+		return fasthttp.StatusNotFound
+	case codeNotFile, codeDirNotEmpty:
+		return fasthttp.StatusForbidden
+	case codeTestFailed, codeNodeExist:
+		return fasthttp.StatusPreconditionFailed
+	}
+	if internal(r.ErrorCode) {
+		return fasthttp.StatusInternalServerError
+	}
+	return fasthttp.StatusBadRequest
+}
+
+// internal tells the codes of a member that could not (300: no leader, no time
+// left, and the like) from those of one that refuses.
+func internal(code int) bool { return code >= 300 && code < 400 }
+
 // indices notes the answer's X- headers; what is absent stays zero.
 func (o *Operation) indices(h *fasthttp.ResponseHeader) {
 	for _, x := range [...]struct {
@@ -51,12 +76,17 @@ func (o *Operation) indices(h *fasthttp.ResponseHeader) {
 func (o *Operation) answer(status int, body []byte) error {
 	var r reply
 	if err := json.Unmarshal(body, &r); err != nil {
+		o.Status = status
 		return fmt.Errorf("%w: status %d: %w", ErrAnswer, status, err)
 	}
 	o.ErrorCode = r.ErrorCode
+	if status != r.status() {
+		o.Status = status
+	}
 	switch {
 	case r.ErrorCode == 0 && (status == fasthttp.StatusOK || status == fasthttp.StatusCreated):
 		if r.Node == nil {
+			o.Status = status
 			return fmt.Errorf("%w: status %d without a node", ErrAnswer, status)
 		}
 		o.success(&r)
@@ -70,6 +100,9 @@ func (o *Operation) answer(status int, body []byte) error {
 
 func (o *Operation) success(r *reply) {
 	n := r.Node
+	if n.Key == "" {
+		n.Key = "/" // the root goes without
+	}
 	o.Outcome, o.Action, o.Dir = OK, r.Action, n.Dir
 	o.ModifiedIndex, o.CreatedIndex, o.TTLLeft = n.ModifiedIndex, n.CreatedIndex, n.TTL
 	if n.Key != o.Key {
@@ -84,9 +117,25 @@ func (o *Operation) success(r *reply) {
 		slices.SortFunc(o.Nodes, func(a, b Node) int { return strings.Compare(a.Key, b.Key) })
 	case o.Op.Reads():
 		o.Result = n.Value
-	case r.PrevNode != nil && o.Op != Write:
-		o.Result = r.PrevNode.Value
+	default:
+		if r.PrevNode != nil {
+			o.Result = r.PrevNode.Value
+		}
+		if n.Value != o.written() {
+			o.Shown = &n.Value
+		}
 	}
+}
+
+// written is the value that the node of a change's answer has to show.
+func (o *Operation) written() string {
+	switch {
+	case writes(o.Op):
+		return o.Arg
+	case o.Op == Refresh:
+		return o.Result
+	}
+	return ""
 }
 
 // flatten appends what lies below a node, at any depth.
@@ -143,6 +192,7 @@ func (o *Operation) met(cause string) {
 func (c *Client) watch(l *link, o *Operation) (complete bool, err error) {
 	stream := c.resp.BodyStream()
 	if stream == nil {
+		o.Status = c.resp.StatusCode()
 		return false, fmt.Errorf("%w: status %d without a body", ErrAnswer, c.resp.StatusCode())
 	}
 	body := &io.LimitedReader{R: stream, N: maxAnswerBytes}
@@ -159,12 +209,16 @@ func (c *Client) watch(l *link, o *Operation) (complete bool, err error) {
 		err := events.Decode(&r)
 		switch {
 		case err == nil && r.Node == nil:
+			o.Status = c.resp.StatusCode()
 			return false, fmt.Errorf("%w: an event without a node", ErrAnswer)
 		case err == nil:
 			o.Events = append(o.Events, r.event())
 			if o.Op == Stream {
 				o.EventsAt = append(o.EventsAt, c.Now())
 			}
+		case garbled(err):
+			o.Status = c.resp.StatusCode()
+			return false, fmt.Errorf("%w: %w", ErrAnswer, err)
 		case l.expired, body.N == 0: // the client's own will
 			o.Outcome = OK
 			return false, nil
@@ -177,6 +231,14 @@ func (c *Client) watch(l *link, o *Operation) (complete bool, err error) {
 			return false, fmt.Errorf("read events: %w", err)
 		}
 	}
+}
+
+// garbled tells an error about text that is no JSON, or none of the API's, from
+// one about text that ended too soon.
+func garbled(err error) bool {
+	var syntax *json.SyntaxError
+	var kind *json.UnmarshalTypeError
+	return errors.As(err, &syntax) || errors.As(err, &kind)
 }
 
 func (r *reply) event() Event {

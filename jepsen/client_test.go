@@ -107,6 +107,8 @@ func TestRefusesToAsk(t *testing.T) {
 	}
 }
 
+func text(s string) *string { return &s }
+
 // All that an answer tells is recorded, refusals included.
 func TestAnswers(t *testing.T) {
 	type op = jepsen.Operation
@@ -132,12 +134,26 @@ func TestAnswers(t *testing.T) {
 				{Key: "/a/z", Value: "1", ModifiedIndex: 8, CreatedIndex: 4, TTLLeft: 2}}}},
 		{"list of a key", 200, `{"action":"get",` + node + `}`, op{Op: jepsen.LocalList},
 			op{Outcome: jepsen.OK, Action: "get", Result: "v", ModifiedIndex: 7, CreatedIndex: 5, TTLLeft: 3, EtcdIndex: 9}},
-		{"write", 201, `{"action":"set",` + node + prev + `}`, op{Op: jepsen.Write, Arg: "v"},
-			op{Outcome: jepsen.OK, Action: "set", ModifiedIndex: 7, CreatedIndex: 5, PrevModified: 6, TTLLeft: 3, EtcdIndex: 9}},
+		{"write", 200, `{"action":"set",` + node + prev + `}`, op{Op: jepsen.Write, Arg: "v"},
+			op{Outcome: jepsen.OK, Action: "set", Result: "u", ModifiedIndex: 7, CreatedIndex: 5, PrevModified: 6, TTLLeft: 3, EtcdIndex: 9}},
 		{"swap", 200, `{"action":"compareAndSwap",` + node + prev + `}`, op{Op: jepsen.CAS, Arg: "v", Prev: "u"},
 			op{Outcome: jepsen.OK, Action: "compareAndSwap", Result: "u", ModifiedIndex: 7, CreatedIndex: 5, PrevModified: 6, TTLLeft: 3, EtcdIndex: 9}},
-		{"refresh", 200, `{"action":"update",` + node + prev + `}`, op{Op: jepsen.Refresh, TTL: 3},
+		{"refresh", 200, `{"action":"update","node":{"key":"/k","value":"u","modifiedIndex":7,"createdIndex":5,"ttl":3}` + prev + `}`, op{Op: jepsen.Refresh, TTL: 3},
 			op{Outcome: jepsen.OK, Action: "update", Result: "u", ModifiedIndex: 7, CreatedIndex: 5, PrevModified: 6, TTLLeft: 3, EtcdIndex: 9}},
+		{"a refresh changes the value", 200, `{"action":"update",` + node + prev + `}`, op{Op: jepsen.Refresh, TTL: 3},
+			op{Outcome: jepsen.OK, Action: "update", Result: "u", Shown: text("v"), ModifiedIndex: 7, CreatedIndex: 5, PrevModified: 6, TTLLeft: 3, EtcdIndex: 9}},
+		{"another value", 200, `{"action":"compareAndSwap",` + node + prev + `}`, op{Op: jepsen.CAS, Arg: "w", Prev: "u"},
+			op{Outcome: jepsen.OK, Action: "compareAndSwap", Result: "u", Shown: text("v"), ModifiedIndex: 7, CreatedIndex: 5, PrevModified: 6, TTLLeft: 3, EtcdIndex: 9}},
+		{"no value, no key", 201, `{"action":"create","node":{"modifiedIndex":7}}`, op{Op: jepsen.Create, Arg: "w"},
+			op{Outcome: jepsen.OK, Action: "create", Shown: text(""), Node: "/", ModifiedIndex: 7, EtcdIndex: 9}},
+		{"what is gone has a value", 200, `{"action":"delete",` + node + prev + `}`, op{Op: jepsen.Delete},
+			op{Outcome: jepsen.OK, Action: "delete", Result: "u", Shown: text("v"), ModifiedIndex: 7, CreatedIndex: 5, PrevModified: 6, TTLLeft: 3, EtcdIndex: 9}},
+		{"created, and says that it was there", 200, `{"action":"create","node":{"key":"/k","value":"w","modifiedIndex":7}}`, op{Op: jepsen.Create, Arg: "w"},
+			op{Outcome: jepsen.OK, Status: 200, Action: "create", ModifiedIndex: 7, EtcdIndex: 9}},
+		{"replaced, and says that it was not there", 201, `{"action":"set",` + node + prev + `}`, op{Op: jepsen.Write, Arg: "v"},
+			op{Outcome: jepsen.OK, Status: 201, Action: "set", Result: "u", ModifiedIndex: 7, CreatedIndex: 5, PrevModified: 6, TTLLeft: 3, EtcdIndex: 9}},
+		{"absent, and forbidden", 403, `{"errorCode":100,"message":"Key not found","cause":"/k","index":9}`, op{Op: jepsen.Read},
+			op{Outcome: jepsen.OK, Status: 403, Missing: true, ErrorCode: 100, EtcdIndex: 9}},
 		{"in order", 201, `{"action":"create","node":{"key":"/k/00007","value":"v","modifiedIndex":7,"createdIndex":7}}`, op{Op: jepsen.InOrder, Arg: "v"},
 			op{Outcome: jepsen.OK, Action: "create", Node: "/k/00007", ModifiedIndex: 7, CreatedIndex: 7, EtcdIndex: 9}},
 		{"delete", 200, `{"action":"delete","node":{"key":"/k","dir":true,"modifiedIndex":7,"createdIndex":5},"prevNode":{"key":"/k","dir":true,"modifiedIndex":5,"createdIndex":5}}`,
@@ -204,31 +220,39 @@ func TestOutcomes(t *testing.T) {
 			_, _ = io.WriteString(w, body)
 		}
 	}
+	hangUpAfter := func(body string) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Length", "100")
+			_, _ = io.WriteString(w, body)
+		}
+	}
 	hangUp := http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
 	silence := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body) // or the server would not notice that the client left
 		<-r.Context().Done()
 	})
-	const ok = `{"action":"set","node":{"value":"v","modifiedIndex":7}}`
+	const ok = `{"action":"update","node":{"value":"v","modifiedIndex":7}}`
 	for _, c := range []struct {
 		name               string
 		h                  http.HandlerFunc
 		write, read, watch jepsen.Outcome
-		code               int
+		code, status       int
 	}{
-		{"nobody listens", nil, jepsen.Fail, jepsen.Fail, jepsen.Fail, 0},
-		{"done", answer(200, ok), jepsen.OK, jepsen.OK, jepsen.OK, 0},
-		{"cut off", answer(200, ok[:20]), jepsen.Unknown, jepsen.Fail, jepsen.Fail, 0},
-		{"no leader", answer(500, `{"errorCode":300,"message":"Raft Internal Error"}`), jepsen.Unknown, jepsen.Fail, jepsen.Fail, 300},
-		{"no place", answer(503, "too many connections; try again later\n"), jepsen.Unknown, jepsen.Fail, jepsen.Fail, 0},
-		{"not the API", answer(404, "404 page not found\n"), jepsen.Unknown, jepsen.Fail, jepsen.Fail, 0},
-		{"nothing", answer(204, ""), jepsen.Unknown, jepsen.Fail, jepsen.Fail, 0},
-		{"no node", answer(200, `{}`), jepsen.Unknown, jepsen.Fail, jepsen.Fail, 0},
-		{"too long", answer(200, `{"action":"`+strings.Repeat("x", 600<<10)), jepsen.Unknown, jepsen.Fail, jepsen.OK, 0},
-		{"absent", answer(404, `{"errorCode":100,"message":"Key not found"}`), jepsen.Fail, jepsen.OK, jepsen.Fail, 100},
-		{"refused", answer(403, `{"errorCode":102,"message":"Not a file"}`), jepsen.Fail, jepsen.Fail, jepsen.Fail, 102},
-		{"hung up", hangUp, jepsen.Unknown, jepsen.Fail, jepsen.Fail, 0},
-		{"no answer", silence, jepsen.Unknown, jepsen.Fail, jepsen.Fail, 0},
+		{"nobody listens", nil, jepsen.Fail, jepsen.Fail, jepsen.Fail, 0, 0},
+		{"done", answer(200, ok), jepsen.OK, jepsen.OK, jepsen.OK, 0, 0},
+		{"cut off", hangUpAfter(ok[:20]), jepsen.Unknown, jepsen.Fail, jepsen.Fail, 0, 0},
+		{"half an answer", answer(200, ok[:20]), jepsen.Unknown, jepsen.Fail, jepsen.Fail, 0, 200},
+		{"no leader", answer(500, `{"errorCode":300,"message":"Raft Internal Error"}`), jepsen.Unknown, jepsen.Fail, jepsen.Fail, 300, 0},
+		{"no place", answer(503, "too many connections; try again later\n"), jepsen.Unknown, jepsen.Fail, jepsen.Fail, 0, 503},
+		{"not the API", answer(404, "404 page not found\n"), jepsen.Unknown, jepsen.Fail, jepsen.Fail, 0, 404},
+		{"nothing", answer(204, ""), jepsen.Unknown, jepsen.Fail, jepsen.Fail, 0, 204},
+		{"no node", answer(200, `{}`), jepsen.Unknown, jepsen.Fail, jepsen.Fail, 0, 200},
+		{"no JSON", answer(200, `set`), jepsen.Unknown, jepsen.Fail, jepsen.Fail, 0, 200},
+		{"too long", answer(200, `{"action":"`+strings.Repeat("x", 600<<10)), jepsen.Unknown, jepsen.Fail, jepsen.OK, 0, 0},
+		{"absent", answer(404, `{"errorCode":100,"message":"Key not found"}`), jepsen.Fail, jepsen.OK, jepsen.Fail, 100, 0},
+		{"refused", answer(403, `{"errorCode":102,"message":"Not a file"}`), jepsen.Fail, jepsen.Fail, jepsen.Fail, 102, 0},
+		{"hung up", hangUp, jepsen.Unknown, jepsen.Fail, jepsen.Fail, 0, 0},
+		{"no answer", silence, jepsen.Unknown, jepsen.Fail, jepsen.Fail, 0, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			endpoint := nobody
@@ -257,6 +281,9 @@ func TestOutcomes(t *testing.T) {
 				}
 				assert.Equal(t, want, o.Outcome, "%s: %s", k, o.Error)
 				assert.Equal(t, c.code, o.ErrorCode)
+				if k != jepsen.Watch && k != jepsen.Stream || c.name != "half an answer" { // that is an end like any other
+					assert.Equal(t, c.status, o.Status, k)
+				}
 				h = append(h, o)
 			}
 			cl.Close() // before the server, which waits for its clients

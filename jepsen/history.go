@@ -99,18 +99,24 @@ type Operation struct {
 	Recursive bool   `json:"recursive,omitempty"`
 
 	Outcome Outcome `json:"outcome"`
-	// Result is the value a read returned, the value a delete or a CAS
-	// replaced, or, for a CAS that failed with code 101, the value it met.
+	// Result is the value a read returned, the value that a change replaced or
+	// took away, or, for a compare that failed with code 101, the value it met.
 	Result string `json:"result,omitempty"`
+	// Shown is the value that a confirmed change's answer shows for its node, if
+	// that is not the one to be expected: Arg, of a refresh Result.
+	Shown *string `json:"shown,omitempty"`
 	// Missing says that the answer told the key was absent.
 	Missing bool `json:"missing,omitempty"`
 	// ErrorCode is the errorCode of the answer, 0 if it had none.
 	ErrorCode int `json:"error_code,omitempty"`
+	// Status is the answer's HTTP status, if that does not go with the rest of
+	// the answer, or if the answer was not understood.
+	Status int `json:"status,omitempty"`
 	// Error is what a failed or unknown operation ran into, for people.
 	Error string `json:"error,omitempty"`
 
 	// Action is the answer's action; Node the key of its node, if that is not
-	// Key; Dir says that the node is a directory.
+	// Key ("/" if it shows none: only the root has none); Dir says that the node is a directory.
 	Action string `json:"action,omitempty"`
 	Node   string `json:"node,omitempty"`
 	Dir    bool   `json:"dir,omitempty"`

@@ -71,19 +71,28 @@ func mismatch(o *Operation, e *Event) string {
 }
 
 // misquote says where a confirmed operation's answer differs from its event.
+// All that an event has its answer shows, but for the value that is taken away.
 func misquote(o *Operation, e *Event) string {
+	key := o.Node
+	if key == "" {
+		key = o.Key
+	}
 	switch {
-	case o.Action != "" && o.Action != e.Action:
-		return fmt.Sprintf("the answer says action %s", o.Action)
-	case o.Node != "" && o.Node != e.Key:
-		return fmt.Sprintf("the answer says key %s", o.Node)
-	case o.CreatedIndex != 0 && o.CreatedIndex != e.CreatedIndex:
-		return fmt.Sprintf("the answer says created at index %d, the event %d", o.CreatedIndex, e.CreatedIndex)
-	case o.PrevModified != 0 && o.PrevModified != e.PrevIndex:
-		return fmt.Sprintf("the answer says it replaced index %d", o.PrevModified)
-	case o.Result != "" && o.Result != e.PrevValue:
+	case o.Action != e.Action:
+		return fmt.Sprintf("the answer says action %q", o.Action)
+	case key != e.Key:
+		return fmt.Sprintf("the answer says key %s", key)
+	case o.Dir != e.Dir:
+		return fmt.Sprintf("the answer says that it is a directory: %v", o.Dir)
+	case o.CreatedIndex != e.CreatedIndex:
+		return fmt.Sprintf("the answer says created at index %d (0: nothing), the event %d", o.CreatedIndex, e.CreatedIndex)
+	case o.PrevModified != e.PrevIndex:
+		return fmt.Sprintf("the answer says it replaced index %d (0: nothing)", o.PrevModified)
+	case o.Result != e.PrevValue:
 		return fmt.Sprintf("the answer says it replaced %q", o.Result)
-	case o.EtcdIndex != 0 && o.EtcdIndex != e.Index:
+	case o.Shown != nil:
+		return fmt.Sprintf("the answer shows the value %q", *o.Shown)
+	case o.EtcdIndex != e.Index:
 		return fmt.Sprintf("the answer's X-Etcd-Index is %d", o.EtcdIndex)
 	}
 	return ""

@@ -63,7 +63,7 @@ func (w whole) step(o Operation) (bool, whole) {
 	if o.Op == Read || o.Op == List {
 		return showsNode(&o, n, w.tree), w
 	}
-	if o.ModifiedIndex <= w.index {
+	if o.ModifiedIndex <= w.index || o.Op != InOrder && !replaces(&o, n) {
 		return false, w
 	}
 	e := Event{Index: o.ModifiedIndex, Action: actionOf[o.Op], Key: o.Key, Value: o.Arg, Dir: o.Op == MakeDir, CreatedIndex: o.ModifiedIndex}
@@ -76,6 +76,15 @@ func (w whole) step(o Operation) (bool, whole) {
 	next := w.tree.clone()
 	next.apply(&e)
 	return true, newWhole(next, o.ModifiedIndex)
+}
+
+// replaces tells whether what an answer says of the node before it is true;
+// what it does not say is the order checker's business.
+func replaces(o *Operation, n *leaf) bool {
+	if n == nil {
+		return o.Result == "" && o.PrevModified == 0
+	}
+	return (o.Result == "" || o.Result == n.value) && (o.PrevModified == 0 || o.PrevModified == n.modified)
 }
 
 func showsNode(o *Operation, n *leaf, t *tree) bool {

@@ -223,6 +223,9 @@ func (r register) step(o Operation) (bool, register) {
 	if o.Outcome == Unknown {
 		return true, r.stepUnknown(o)
 	}
+	if o.Result != "" && o.Op != Read && (!r.exists || r.value != o.Result) {
+		return false, r // it replaced or took away something else
+	}
 	switch o.Op {
 	case Read:
 		return r.read(o)
@@ -244,7 +247,7 @@ func (r register) step(o Operation) (bool, register) {
 		}
 		return r.change(o, true)
 	default:
-		if !r.exists || (o.Result != "" && r.value != o.Result) || o.Op == CAD && !r.mayEqual(&o) {
+		if !r.exists || o.Op == CAD && !r.mayEqual(&o) {
 			return false, r
 		}
 		return r.change(o, false)

@@ -21,19 +21,26 @@ type Run struct {
 	Rho float64
 	// Tick is how often the leader looks for what has expired.
 	Tick time.Duration
-	// Stalled is how long monotonic clocks stood still, all members' together:
-	// what lives may live so much longer.
-	Stalled time.Duration
+	// Stalls are the times in which a member's monotonic clock was made to stand
+	// still: what lives then may live so much longer.
+	Stalls []Stall
 	// CalmAt is the time from which there are no faults; at End everything had
 	// stopped.
 	CalmAt, End int64
 	// Addrs gives the member's name for its peer address ("10.0.0.1:2380") and
 	// for its client URL ("http://10.0.0.1:2379").
 	Addrs map[string]string
+	// Absent has the names of the members that were destroyed: nobody need ever
+	// hear of them again.
+	Absent map[string]bool
 	// Whole says that the clients finished, so that History holds every
 	// operation that was begun.
 	Whole bool
 }
+
+// Stall is a time, on the clock of the history, in which some member's
+// monotonic clock stood still.
+type Stall struct{ From, To int64 }
 
 // member names the member that an address belongs to.
 func (r *Run) member(addr string) string {

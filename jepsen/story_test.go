@@ -153,16 +153,20 @@ func (s *story) effect(o *Operation) {
 	o.Outcome = OK
 	if res.Err != nil {
 		o.Outcome, o.ErrorCode, o.EtcdIndex = Fail, int(res.Err.Code), uint64(res.Err.Index)
+		o.Missing = o.ErrorCode == codeKeyNotFound
+		if o.ErrorCode == codeTestFailed {
+			o.met(res.Err.Cause)
+		}
 		return
 	}
 	e := s.last[0]
 	o.Action, o.ModifiedIndex, o.EtcdIndex, o.CreatedIndex, o.PrevModified = e.Action, e.Index, e.Index, e.CreatedIndex, e.PrevIndex
-	o.Dir, o.TTLLeft = e.Dir, o.TTL
+	o.Dir, o.TTLLeft, o.Result = e.Dir, o.TTL, e.PrevValue
 	if o.Op == InOrder {
 		o.Node = e.Key
 	}
-	if removes(e.Action) || e.Action == actionCAS {
-		o.Result = e.PrevValue
+	if removes(e.Action) {
+		o.TTLLeft = 0
 	}
 }
 

@@ -51,8 +51,8 @@ type Env struct {
 	// Timeout and WatchTimeout bound an operation, and a poll or stream; 0:
 	// DefaultTimeout and DefaultWatchTimeout.
 	Timeout, WatchTimeout time.Duration
-	// PatientUntil is the time, on the clock of Now, before which ReadBack does
-	// not give a member up.
+	// PatientUntil is the time, on the clock of Now, for which ReadBack waits:
+	// before it members may still be on their way back.
 	PatientUntil int64
 	// Recorder takes each operation when it has ended.
 	Recorder *Recorder
@@ -171,11 +171,15 @@ func (env *Env) complete() error {
 	return nil
 }
 
-// How many reads through one member may go without an answer before it is given
-// up, and the pause after each.
+// How ReadBack deals with a member that does not answer: for how long it goes on
+// asking after the last answer, the pause after each question without one, and
+// how long each waits at least, whatever the patience of the clients before it.
+// A watch is there for its head and waits for no event.
 const (
-	finalPatience = 10
+	finalPatience = 6 * time.Second
 	finalPause    = 200 * time.Millisecond
+	finalTimeout  = time.Second
+	finalWatch    = 500 * time.Millisecond
 )
 
 // Finished is a workload that has come to its end.
@@ -185,10 +189,13 @@ type Finished struct {
 }
 
 // ReadBack reads, as process env.Process, what workloads have left through every
-// member: it lists their directories and reads the keys that their clients
-// shared. What is not answered is asked for again, up to a limit, after which
-// the member is left alone. It is for when everybody else has finished; the end
-// of ctx breaks it off.
+// member, one after the other: for each workload in its order a List of its
+// directory "/NAME", then a Read of each of the keys that its clients shared,
+// "/NAME/0" and so on; at last it makes one Watch of "/", recursive, for half a
+// second. What is not answered, or of the Watch has no head, is asked for again
+// until it is; but a member that has given no answer for 6 seconds is left alone,
+// with all that was still to be asked. It is for when everybody else has
+// finished, and waits for env.PatientUntil; the end of ctx breaks it off.
 func ReadBack(ctx context.Context, work []Finished, env Env) error {
 	env.Clients = 1
 	if err := env.complete(); err != nil {
@@ -205,8 +212,11 @@ func ReadBack(ctx context.Context, work []Finished, env Env) error {
 			reads = append(reads, Operation{Op: Read, Key: key})
 		}
 	}
+	reads = append(reads, Operation{Op: Watch, Key: "/", Recursive: true})
 	s := newSession(ctx, &workload{name: "final"}, &env, 0)
 	defer s.client.Close()
+	s.client.Timeout, s.client.WatchTimeout = max(s.client.Timeout, finalTimeout), finalWatch
+	s.sleep(time.Duration(env.PatientUntil - env.Now()))
 	for _, endpoint := range env.Endpoints {
 		s.client.Endpoint = endpoint
 		s.readBack(reads)
@@ -214,15 +224,16 @@ func ReadBack(ctx context.Context, work []Finished, env Env) error {
 	return s.err
 }
 
-// readBack performs reads through one member, until patience is at its end.
+// readBack asks one member, until patience is at its end.
 func (s *session) readBack(reads []Operation) {
-	patience := finalPatience
+	answered := s.env.Now()
 	for i := 0; i < len(reads) && s.err == nil; {
-		if s.perform(reads[i]).Outcome == OK {
-			i++
+		o := s.perform(reads[i])
+		if o.Outcome == OK && (o.Op != Watch || o.EtcdIndex != 0) {
+			i, answered = i+1, o.Return
 			continue
 		}
-		if patience--; patience <= 0 && s.env.Now() >= s.env.PatientUntil || !s.sleep(finalPause) {
+		if s.env.Now()-answered >= int64(finalPatience) || !s.sleep(finalPause) {
 			return
 		}
 	}

@@ -7,21 +7,21 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strconv"
 
 	"github.com/cespare/xxhash/v2"
 )
 
-// Decisions is a run as data: everything that was drawn before it, and every fault as it struck. Played again with the
-// same module it is the same run; edited, it is another one that can be played as well.
+// Decisions is a run as data: everything that was drawn before it, and every fault as it came up, with whom it went for.
+// Played again with the same module by the same simulator it is the same run; edited, it is another one that can be played
+// as well.
 type Decisions struct {
 	Seed   uint64
 	Module string // ModuleHash of the guest that it was made with
-	Commit string // of the simulator, for people
+	Commit string // of the simulator; empty or "unknown": nobody knows
 	Plan   Plan
 	Faults []Fault
-	// Hash and Verdict are the run's; Untouched tells whether the log is as it was written.
+	// Hash and Verdict are the run's; Untouched tells whether the log is as it was written, these two included.
 	Hash      uint64
 	Verdict   Verdict
 	Untouched bool
@@ -30,7 +30,7 @@ type Decisions struct {
 // ErrDecisions is wrapped by errors about a decision log that cannot be played.
 var ErrDecisions = errors.New("bad decision log")
 
-const decisionsFormat = "holdfast-sim decisions 1"
+const decisionsFormat = "holdfast-sim decisions 2"
 
 // Limits of a decision log.
 const (
@@ -50,21 +50,28 @@ type decisionEnd struct {
 	End struct {
 		Hash    string  `json:"hash"`
 		Verdict Verdict `json:"verdict"`
-		Sum     string  `json:"sum"` // xxhash of all lines before
+		Sum     string  `json:"sum"` // over all of the log but itself
 	} `json:"end"`
+}
+
+// sum is what Sum has to be: over all lines before, which it is given, and over what else the end says.
+func (e *decisionEnd) sum(before *xxhash.Digest) string {
+	_, _ = before.WriteString(e.End.Hash + " " + string(e.End.Verdict)) // never fails
+	return fmt.Sprintf("0x%016x", before.Sum64())
 }
 
 // Write writes the log: JSON lines, a head, a line per fault, an end.
 func (d *Decisions) Write(w io.Writer) error {
 	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
+	enc, sum := json.NewEncoder(&b), xxhash.New()
 	err := enc.Encode(decisionHead{Format: decisionsFormat, Seed: fmt.Sprintf("0x%x", d.Seed), Module: d.Module, Commit: d.Commit, Plan: d.Plan})
 	for i := range d.Faults {
 		err = errors.Join(err, enc.Encode(&d.Faults[i]))
 	}
 	var end decisionEnd
 	end.End.Hash, end.End.Verdict = fmt.Sprintf("0x%016x", d.Hash), d.Verdict
-	end.End.Sum = fmt.Sprintf("0x%016x", xxhash.Sum64(b.Bytes()))
+	_, _ = sum.Write(b.Bytes()) // never fails
+	end.End.Sum = end.sum(sum)
 	if err = errors.Join(err, enc.Encode(end)); err != nil {
 		return fmt.Errorf("encode decision log: %w", err)
 	}
@@ -93,7 +100,7 @@ func ReadDecisions(r io.Reader) (*Decisions, error) {
 			err = d.readHead(text)
 		case bytes.HasPrefix(text, []byte(`{"end":`)):
 			ended = true
-			err = d.readEnd(text, sum.Sum64())
+			err = d.readEnd(text, sum)
 		case len(d.Faults) == maxFaults:
 			err = fmt.Errorf("more than %d faults", maxFaults)
 		default:
@@ -144,7 +151,7 @@ func (d *Decisions) readHead(text []byte) error {
 	return nil
 }
 
-func (d *Decisions) readEnd(text []byte, sum uint64) error {
+func (d *Decisions) readEnd(text []byte, before *xxhash.Digest) error {
 	var end decisionEnd
 	if err := strict(text, &end); err != nil {
 		return err
@@ -153,42 +160,46 @@ func (d *Decisions) readEnd(text []byte, sum uint64) error {
 	if err != nil {
 		return fmt.Errorf("hash %q: %w", end.End.Hash, err)
 	}
-	d.Hash, d.Verdict, d.Untouched = hash, end.End.Verdict, end.End.Sum == fmt.Sprintf("0x%016x", sum)
+	d.Hash, d.Verdict, d.Untouched = hash, end.End.Verdict, end.End.Sum == end.sum(before)
 	return nil
 }
 
 // check refuses what cannot be played.
 func (d *Decisions) check() error {
-	p := &d.Plan
-	if p.Nodes < MinNodes || p.Nodes > MaxNodes || p.EndNanos < int64(MinDuration) || p.EndNanos > int64(MaxDuration) ||
-		p.CalmAtNanos < 0 || p.CalmAtNanos > p.EndNanos {
-		return fmt.Errorf("%w: plan: %d nodes, calm at %d ns, end at %d ns; expect %d to %d nodes and an end after %v to %v",
-			ErrDecisions, p.Nodes, p.CalmAtNanos, p.EndNanos, MinNodes, MaxNodes, MinDuration, MaxDuration)
+	if err := d.Plan.check(); err != nil {
+		return err
 	}
-	for _, w := range p.Workloads {
-		if !slices.Contains(workloadNames(), w.Name) || w.Clients < 0 || w.Clients > maxClients {
-			return fmt.Errorf("%w: plan: workload %q with %d clients; expect a known one with up to %d", ErrDecisions, w.Name, w.Clients, maxClients)
-		}
-	}
+	seen := make(map[int]bool, len(d.Faults)) // read by key only
 	for i := range d.Faults {
 		f := &d.Faults[i]
-		k := faultKind(f.Kind)
-		switch {
-		case k == nil:
-			return fmt.Errorf("%w: fault %d: unknown kind %q; see holdfast-sim run --help", ErrDecisions, f.ID, f.Kind)
-		case f.At < 0 || f.At >= p.CalmAtNanos || f.For < 0 || f.For > p.CalmAtNanos-f.At:
-			return fmt.Errorf("%w: fault %d: at %d ns for %d ns; it must end by %d ns", ErrDecisions, f.ID, f.At, f.For, p.CalmAtNanos)
-		case !knownMember(f.Member, p.Nodes) || f.Other != "" && !knownMember(f.Other, p.Nodes):
-			return fmt.Errorf("%w: fault %d: member %q, %q; expect m1 to m%d", ErrDecisions, f.ID, f.Member, f.Other, p.Nodes)
-		case f.N < k.lo || f.N > max(k.hi, k.lo):
-			return fmt.Errorf("%w: fault %d: n=%d; expect %d to %d", ErrDecisions, f.ID, f.N, k.lo, k.hi)
+		if seen[f.ID] {
+			return fmt.Errorf("%w: fault %d: there are two of this id; give one of them another", ErrDecisions, f.ID)
+		}
+		seen[f.ID] = true
+		if err := f.check(&d.Plan); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// maxClients bounds the clients of one workload.
-const maxClients = 64
+// check refuses a fault that could not have been drawn for the plan, but for how long it lasts.
+func (f *Fault) check(p *Plan) error {
+	k := faultKind(f.Kind)
+	if k == nil {
+		return fmt.Errorf("%w: fault %d: unknown kind %q; see holdfast-sim run --help", ErrDecisions, f.ID, f.Kind)
+	}
+	last := max(k.lo, k.hi-1) // as draws.between has it
+	switch {
+	case f.At < 0 || f.At >= p.CalmAtNanos || f.For < 0 || f.For > p.CalmAtNanos-f.At:
+		return fmt.Errorf("%w: fault %d: at %d ns for %d ns; it must end by %d ns", ErrDecisions, f.ID, f.At, f.For, p.CalmAtNanos)
+	case !knownMember(f.Member, p.Nodes) || f.Other != "" && !knownMember(f.Other, p.Nodes):
+		return fmt.Errorf("%w: fault %d: member %q, %q; expect m1 to m%d", ErrDecisions, f.ID, f.Member, f.Other, p.Nodes)
+	case f.N < k.lo || f.N > last:
+		return fmt.Errorf("%w: fault %d: n=%d; expect %d to %d of %s", ErrDecisions, f.ID, f.N, k.lo, last, k.name)
+	}
+	return nil
+}
 
 func knownMember(name string, nodes int) bool {
 	for i := range nodes {
@@ -197,4 +208,10 @@ func knownMember(name string, nodes int) bool {
 		}
 	}
 	return false
+}
+
+// madeElsewhere tells whether the log is known to come from another state of the simulator's sources than the one given.
+func (d *Decisions) madeElsewhere(commit string) bool {
+	known := func(c string) bool { return c != "" && c != "unknown" }
+	return known(d.Commit) && known(commit) && d.Commit != commit
 }

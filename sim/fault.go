@@ -10,7 +10,7 @@ import (
 // Fault is one decision of the nemesis: what happens to whom, when, for how long. It is data: a schedule of them is drawn
 // before the run (see Schedule), a decision log holds it, and taking one out leaves all others as they were.
 type Fault struct {
-	// ID names the fault within its run; what it draws while it lasts is drawn under this number.
+	// ID names the fault within its run; what its own end draws (which sectors a power cut takes) is drawn under this number.
 	ID   int    `json:"id"`
 	Kind string `json:"kind"`
 	At   int64  `json:"at"`            // virtual nanoseconds
@@ -39,7 +39,21 @@ type kind struct {
 	rarely bool
 	// downs marks a fault that ends processes: such ones make elections.
 	downs bool
+	// armed marks a fault that waits for its moment, which may never come: it counts when it goes off.
+	armed bool
+	// holds marks a fault that sets something of its member or link until it ends: of two at one time the later one holds, and
+	// the end of the earlier one changes nothing.
+	holds hold
 }
+
+// hold is what a fault sets.
+type hold int
+
+const (
+	nothing hold = iota
+	ofMember
+	ofLink
+)
 
 // kinds is the catalogue, in the order in which mixes are drawn: append only.
 var kinds = []kind{
@@ -49,28 +63,28 @@ var kinds = []kind{
 	{name: "ring", about: "where it begins", weight: 2, shortest: time.Second, longest: 6 * time.Second, hi: MaxNodes, strike: (*nemesis).ring},
 	{name: "bridge", weight: 2, shortest: time.Second, longest: 6 * time.Second, strike: (*nemesis).bridge},
 	{name: "clog", weight: 3, shortest: 200 * time.Millisecond, longest: 4 * time.Second, strike: (*nemesis).clog},
-	{name: "slow-link", about: "added latency, in microseconds", weight: 2, shortest: time.Second, longest: 8 * time.Second, lo: 5_000, hi: 150_000, strike: (*nemesis).slowLink},
-	{name: "flaky", about: "resets per mille of segments", weight: 2, shortest: time.Second, longest: 6 * time.Second, lo: 1, hi: 30, strike: (*nemesis).flaky},
-	{name: "lossy", about: "lost segments per mille", weight: 2, shortest: time.Second, longest: 6 * time.Second, lo: 10, hi: 200, strike: (*nemesis).lossy},
+	{name: "slow-link", about: "added latency, in microseconds", weight: 2, shortest: time.Second, longest: 8 * time.Second, lo: 5_000, hi: 150_000, strike: (*nemesis).slowLink, holds: ofLink},
+	{name: "flaky", about: "resets per mille of segments", weight: 2, shortest: time.Second, longest: 6 * time.Second, lo: 1, hi: 30, strike: (*nemesis).flaky, holds: ofLink},
+	{name: "lossy", about: "lost segments per mille", weight: 2, shortest: time.Second, longest: 6 * time.Second, lo: 10, hi: 200, strike: (*nemesis).lossy, holds: ofLink},
 	{name: "reset", about: "1: one end only hears of it", weight: 2, hi: 2, strike: (*nemesis).reset},
 	{name: "kill", about: "host calls until it dies", weight: 5, shortest: 100 * time.Millisecond, longest: 4 * time.Second, hi: 300, strike: (*nemesis).kill, downs: true},
 	{name: "power-cut", about: "host calls until it is dark", weight: 5, shortest: 100 * time.Millisecond, longest: 4 * time.Second, hi: 300, strike: (*nemesis).powerCut, downs: true},
 	{name: "blackout", about: "host calls until it is dark", weight: 2, shortest: 100 * time.Millisecond, longest: 2 * time.Second, hi: 300, strike: (*nemesis).blackout, downs: true},
 	{name: "pause", weight: 3, shortest: 100 * time.Millisecond, longest: 5 * time.Second, strike: (*nemesis).pause},
-	{name: "slow-process", about: "delay of each turn, in microseconds", weight: 2, shortest: time.Second, longest: 5 * time.Second, lo: 200, hi: 20_000, strike: (*nemesis).slowProcess},
-	{name: "slow-disk", about: "times an fsync takes longer", weight: 2, shortest: time.Second, longest: 6 * time.Second, lo: 5, hi: 100, strike: (*nemesis).slowDisk},
+	{name: "slow-process", about: "delay of each turn, in microseconds", weight: 2, shortest: time.Second, longest: 5 * time.Second, lo: 200, hi: 20_000, strike: (*nemesis).slowProcess, holds: ofMember},
+	{name: "slow-disk", about: "times an fsync takes longer", weight: 2, shortest: time.Second, longest: 6 * time.Second, lo: 5, hi: 100, strike: (*nemesis).slowDisk, holds: ofMember},
 	{name: "hung-disk", weight: 1, shortest: 500 * time.Millisecond, longest: 12 * time.Second, strike: (*nemesis).hungDisk},
-	{name: "disk-error", about: "disk operations until one fails", weight: 2, shortest: 100 * time.Millisecond, longest: 2 * time.Second, hi: 60, strike: (*nemesis).diskError, downs: true},
-	{name: "full-disk", about: "bytes left", weight: 1, shortest: 500 * time.Millisecond, longest: 4 * time.Second, hi: 20_000, strike: (*nemesis).fullDisk, downs: true},
-	{name: "clock-rate", about: "parts per million", weight: 2, shortest: time.Second, longest: 10 * time.Second, lo: -rhoPPM, hi: rhoPPM + 1, strike: (*nemesis).clockRate},
+	{name: "disk-error", about: "disk operations until one fails", weight: 2, shortest: 100 * time.Millisecond, longest: 2 * time.Second, hi: 60, strike: (*nemesis).diskError, downs: true, armed: true, holds: ofMember},
+	{name: "full-disk", about: "bytes left", weight: 1, shortest: 500 * time.Millisecond, longest: 4 * time.Second, hi: 20_000, strike: (*nemesis).fullDisk, downs: true, holds: ofMember},
+	{name: "clock-rate", about: "parts per million", weight: 2, shortest: time.Second, longest: 10 * time.Second, lo: -rhoPPM, hi: rhoPPM + 1, strike: (*nemesis).clockRate, holds: ofMember},
 	{name: "clock-stall", weight: 2, shortest: 50 * time.Millisecond, longest: 2 * time.Second, strike: (*nemesis).clockStall},
 	{name: "clock-step", about: "nanoseconds that the wall clock jumps", weight: 3, lo: -3_600_000_000_000, hi: 3_600_000_000_000, strike: (*nemesis).clockStep},
-	{name: "aimed-kill", about: "low byte: which file it waits for, the rest: host calls from there", weight: 4, shortest: 100 * time.Millisecond, longest: 2 * time.Second, hi: 48 << 8, strike: (*nemesis).aimedKill, downs: true},
-	{name: "aimed-cut", about: "as of an aimed kill", weight: 4, shortest: 100 * time.Millisecond, longest: 2 * time.Second, hi: 48 << 8, strike: (*nemesis).aimedCut, downs: true},
+	{name: "aimed-kill", about: "low byte: which file it waits for, the rest: host calls from there", weight: 4, shortest: 100 * time.Millisecond, longest: 2 * time.Second, hi: 48 << 8, strike: (*nemesis).aimedKill, downs: true, armed: true},
+	{name: "aimed-cut", about: "as of an aimed kill", weight: 4, shortest: 100 * time.Millisecond, longest: 2 * time.Second, hi: 48 << 8, strike: (*nemesis).aimedCut, downs: true, armed: true},
 	{name: "hiccup", weight: 4, shortest: 500 * time.Millisecond, longest: 1400 * time.Millisecond, strike: (*nemesis).pause},
 	{name: "blink", weight: 4, shortest: 400 * time.Millisecond, longest: 1600 * time.Millisecond, strike: (*nemesis).isolate},
-	{name: "stale-leader", about: "what comes through half-way, and who reaches it", weight: 6, shortest: 900 * time.Millisecond, longest: 3 * time.Second, hi: 6, strike: (*nemesis).staleLeader, rarely: true},
-	{name: "rot", about: "which bit", weight: 1, shortest: 100 * time.Millisecond, longest: time.Second, hi: 1 << 32, strike: (*nemesis).rot, destroys: true},
+	{name: "stale-leader", about: "what comes through half-way, and who reaches it", weight: 10, shortest: 1600 * time.Millisecond, longest: 4 * time.Second, hi: 10, strike: (*nemesis).staleLeader, rarely: true},
+	{name: "rot", about: "which bit", weight: 1, shortest: 100 * time.Millisecond, longest: time.Second, hi: 1 << 32, strike: (*nemesis).rot, destroys: true, armed: true},
 	{name: "wipe", weight: 1, shortest: 100 * time.Millisecond, longest: time.Second, strike: (*nemesis).wipe, destroys: true},
 }
 
@@ -127,9 +141,32 @@ func Schedule(o Options, p *Plan) []Fault {
 		}
 		out = append(out, drawFault(d, k, n, at, p))
 	}
+	if o.Faults == nil && p.EndNanos == p.CalmAtNanos {
+		out = append(out, drawClosing(d, p))
+	}
 	slices.SortStableFunc(out, func(a, b Fault) int { return cmp.Compare(a.At, b.At) })
 	return out
 }
+
+// drawClosing draws the fault with which a run ends whose clients fall silent then: a leader that was deposed comes back to a
+// cluster that has nothing more to tell it.
+func drawClosing(d draws, p *Plan) Fault {
+	name := []string{"stale-leader", "stale-leader", "stale-leader", "isolate"}[d.at(forFaults, closingID, 1)%4]
+	f := drawFault(d, faultKind(name), closingID, 0, p)
+	if name == "stale-leader" && d.at(forFaults, closingID, 7)%3 < 2 {
+		f.N = aloneReached // its log grows, and nobody else's
+	}
+	f.Leader, f.For = true, min(d.between(forFaults, closingID, 3, closingShortest, closingLongest), p.CalmAtNanos-firstFault)
+	f.At = p.CalmAtNanos - f.For
+	return f
+}
+
+// closingID is the number of the closing fault, and how long it lasts: an election, and a few writes.
+const (
+	closingID       = 2_000_000
+	closingShortest = 1_200_000_000
+	closingLongest  = 3_000_000_000
+)
 
 // drawFault draws the n-th fault, of a kind and at a time.
 func drawFault(d draws, k *kind, n uint64, at int64, p *Plan) Fault {

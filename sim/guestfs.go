@@ -94,6 +94,8 @@ func (s stdio) Write(b []byte) (int, error) {
 type lines struct {
 	partial []byte
 	last    []string
+	// panicked: the runtime has said that it gives the process up.
+	panicked bool
 }
 
 // Limits of what is kept of a process's output.
@@ -114,6 +116,9 @@ func (l *lines) add(b []byte, each func([]byte)) {
 		}
 		line := l.partial[:i]
 		each(line)
+		if bytes.HasPrefix(line, []byte("panic: ")) || bytes.HasPrefix(line, []byte("fatal error: ")) {
+			l.panicked = true
+		}
 		if len(l.last) == keptLines {
 			l.last = append(l.last[:0], l.last[1:]...)
 		}

@@ -20,8 +20,9 @@ type health struct {
 	full        bool        // writes that make files longer fail
 	// aim, if set, dooms the process once it works on such a file.
 	aim *aim
-	// excuse is why its process may end by itself, for as long as this life lasts; empty: for no reason.
-	excuse string
+	// excuse is why its process may end by itself until excuseUntil; empty: for no reason.
+	excuse      string
+	excuseUntil int64
 	// lost says that it was destroyed: it may refuse to start, and need not be there in phase two.
 	lost string
 	// dark says that it has no power.
@@ -32,7 +33,21 @@ type health struct {
 
 // heal takes back all but what cannot be undone.
 func (c *health) heal() {
-	*c = health{excuse: c.excuse, lost: c.lost, dark: c.dark, downUntil: c.downUntil}
+	*c = health{excuse: c.excuse, excuseUntil: c.excuseUntil, lost: c.lost, dark: c.dark, downUntil: c.downUntil}
+}
+
+// excuseNanos is how long after its disk has failed it a process may give up because of that: whoever goes on for longer
+// has either coped, or not noticed.
+const excuseNanos = 10_000_000_000
+
+// excuseFor lets the process end by itself for a reason that it has met at a moment.
+func (c *health) excuseFor(why string, at int64) {
+	c.excuse, c.excuseUntil = why, max(at, c.pausedUntil)+excuseNanos
+}
+
+// excuses tells whether a process may have ended like that.
+func (c *health) excuses(e end, at int64) bool {
+	return e.exited && e.code == 1 && (c.lost != "" || c.excuse != "" && at <= c.excuseUntil)
 }
 
 // delayed is when a turn that is planned for a moment may really begin.
@@ -45,7 +60,11 @@ func (m *machine) syncNanos(now int64) int64 {
 	if m.cond.syncFactor > 0 {
 		took *= m.cond.syncFactor
 	}
-	return max(took, m.cond.hungUntil-now)
+	if hung := m.cond.hungUntil - now; hung > took {
+		m.cond.excuseFor("a hung disk", m.cond.hungUntil)
+		return hung
+	}
+	return took
 }
 
 // diskFault decides whether an operation of the disk fails.
@@ -57,8 +76,10 @@ func (m *machine) diskFault(op disk.Op) disk.Fault {
 	if c.failAfter--; c.failAfter >= 0 {
 		return disk.Fault{}
 	}
-	c.failing, c.excuse = false, "a disk error"
+	c.failing = false
+	c.excuseFor("a disk error", m.w.now)
 	m.w.counts.DiskErrors++
+	m.w.counts.fault("disk-error")
 	m.w.tell(m.name, "EIO", (opDisk + opcode(op)).String())
 	return disk.Fault{Errno: sys.EIO, Chance: c.chance}
 }
@@ -70,6 +91,7 @@ type aim struct {
 	calls int64
 	down  int64  // how long it stays down then
 	die   func() // what else happens then; nil: nothing
+	kind  string // the fault that it is
 }
 
 // aims are what an aimed kill may wait for, and up to how many host calls more it then leaves: all that belongs to a vote,
@@ -88,6 +110,7 @@ func (m *machine) takeAim(op disk.Op, path string) {
 	}
 	m.cond.aim = nil
 	if !m.proc.doomed {
+		m.w.counts.fault(a.kind)
 		m.cond.downUntil = m.w.now + a.down
 		m.doom(a.calls, a.die)
 	}

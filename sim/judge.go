@@ -3,6 +3,7 @@ package sim
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -43,10 +44,12 @@ func (w *world) judge(rep *Report, finished bool) error {
 	switch {
 	case len(w.violations) > 0:
 		rep.Verdict, rep.Fired, rep.Detail = VerdictSafety, "host", strings.Join(w.violations, "\n")
-	case red.Checker != "":
+	case red.Checker != "" && red.Checker != serviceChecker:
 		rep.Verdict, rep.Fired, rep.Detail = VerdictSafety, red.Checker, findings(red)
 	case len(w.crashes) > 0:
 		rep.Verdict, rep.Fired, rep.Detail = VerdictCrash, "crash", strings.Join(w.crashes, "\n")
+	case red.Checker != "":
+		rep.Verdict, rep.Fired, rep.Detail = VerdictLiveness, red.Checker, findings(red)
 	case w.stopped:
 		rep.Verdict, rep.Detail = VerdictOK, fmt.Sprintf("stopped at step %d; nothing is wrong so far", w.trace.count)
 	case stuck != "":
@@ -62,6 +65,9 @@ func (w *world) judge(rep *Report, finished bool) error {
 	return nil
 }
 
+// serviceChecker comes last. It finds no wrong answers, but none: which a crash explains.
+const serviceChecker = "service"
+
 // check asks every checker. Without a committed log (toys have none) only those are asked that need none.
 func check(run *jepsen.Run) []jepsen.Result {
 	var out []jepsen.Result
@@ -76,10 +82,14 @@ func check(run *jepsen.Run) []jepsen.Result {
 
 // evidence is all that the checkers go by.
 func (w *world) evidence(history jepsen.History, finished bool) *jepsen.Run {
+	absent := map[string]bool{} // read by key only
+	for _, m := range w.machines {
+		absent[m.name] = m.cond.lost != ""
+	}
 	run := &jepsen.Run{
 		History: accountable(history, finished), Commits: w.commits, Roles: w.roles, Votes: w.votes,
 		Ring: w.plan.Knobs.HistoryEvents, Rho: float64(rhoPPM) / 1e6, Tick: w.plan.Knobs.Tick,
-		CalmAt: w.plan.CalmAtNanos, End: w.now, Stalled: w.stalled, Addrs: map[string]string{}, Whole: finished,
+		CalmAt: w.plan.CalmAtNanos, End: w.now, Stalls: w.stalls, Absent: absent, Addrs: map[string]string{}, Whole: finished,
 	}
 	for _, m := range w.machines {
 		run.Addrs[clientURL(m)], run.Addrs[peerAddr(m)] = m.name, m.name
@@ -146,8 +156,8 @@ func checked(list []jepsen.Result) string {
 	return "checked: " + strings.Join(parts, ", ")
 }
 
-// progress tells what the clients lack: a confirmed write in the stated time after the last fault, and from then on a
-// confirmed quorum read through each member that is whole. Empty: nothing.
+// progress tells what the clients lack: a confirmed write in the stated time after the last fault, if they wrote at all then,
+// and everything read back through each member that is whole. Empty: nothing.
 func (w *world) progress(history jepsen.History, finished bool) string {
 	if !finished && len(w.crashes) == 0 {
 		return fmt.Sprintf("clients did not finish within %v of the end", time.Duration(finishWithin))
@@ -155,17 +165,21 @@ func (w *world) progress(history jepsen.History, finished bool) string {
 	if len(w.plan.Workloads) == 0 {
 		return ""
 	}
-	wrote, read := int64(-1), map[string]bool{} // by endpoint; read by key only
+	if w.plan.EndNanos > w.plan.CalmAtNanos {
+		if lack := w.lackOfWrites(history); lack != "" {
+			return lack
+		}
+	}
+	return w.lackOfReads(history)
+}
+
+// lackOfWrites tells whether the first confirmed write came too late, or not at all.
+func (w *world) lackOfWrites(history jepsen.History) string {
+	wrote := int64(-1)
 	for i := range history {
 		o := &history[i]
-		switch {
-		case o.Outcome != jepsen.OK || o.Call < w.plan.CalmAtNanos:
-		case !o.Op.Reads():
-			if wrote < 0 || o.Return < wrote {
-				wrote = o.Return
-			}
-		case o.Op == jepsen.Read || o.Op == jepsen.List:
-			read[o.Member] = true
+		if o.Outcome == jepsen.OK && o.Call >= w.plan.CalmAtNanos && !o.Op.Reads() && (wrote < 0 || o.Return < wrote) {
+			wrote = o.Return
 		}
 	}
 	calm := time.Duration(w.plan.CalmAtNanos)
@@ -175,9 +189,45 @@ func (w *world) progress(history jepsen.History, finished bool) string {
 	if took := time.Duration(wrote) - calm; took > progressWithin {
 		return fmt.Sprintf("the first write after %v, when all was healed, was confirmed only %v later; expect %v at most", calm, took, progressWithin)
 	}
+	return ""
+}
+
+// lackOfReads tells what could not be read back. Whoever reads back asks each member for everything in turn, again and
+// again until it has an answer or, well after the faults, no more patience: one read that never succeeded is enough.
+func (w *world) lackOfReads(history jepsen.History) string {
+	type read struct {
+		op          jepsen.Kind
+		key, member string
+	}
+	reader, confirmed := 0, map[read]bool{} // read by key only
+	for _, work := range w.plan.Workloads {
+		reader += work.Clients
+	}
+	var asked []read
+	for i := range history {
+		o := &history[i]
+		if o.Process != reader {
+			continue
+		}
+		if r := (read{o.Op, o.Key, ""}); !slices.Contains(asked, r) {
+			asked = append(asked, r)
+		}
+		if o.Outcome == jepsen.OK || o.Op == jepsen.Watch && o.EtcdIndex != 0 { // of a watch the head says that it is kept
+			confirmed[read{o.Op, o.Key, o.Member}] = true
+		}
+	}
+	calm := time.Duration(w.plan.CalmAtNanos)
 	for _, m := range w.machines {
-		if url := clientURL(m); !m.endsItself && m.cond.lost == "" && !read[url] {
-			return fmt.Sprintf("no quorum read was confirmed by %s after %v, when all was healed", m.name, calm)
+		if m.endsItself || m.cond.lost != "" {
+			continue
+		}
+		if len(asked) == 0 {
+			return fmt.Sprintf("nothing was read back after %v, when all was healed", calm)
+		}
+		for _, r := range asked {
+			if r.member = clientURL(m); !confirmed[r] {
+				return fmt.Sprintf("the %s of %s was not confirmed by %s after %v, when all was healed", r.op, r.key, m.name, calm)
+			}
 		}
 	}
 	return ""

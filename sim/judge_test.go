@@ -16,7 +16,7 @@ func judged(t *testing.T, h jepsen.History, finished bool, tweak func(*world)) (
 	var text bytes.Buffer
 	require.NoError(t, h.Encode(&text))
 	w := &world{
-		plan: Plan{CalmAtNanos: 100, Workloads: []Work{{Name: "register", Clients: 2}}}, history: text.Bytes(), timeline: &timeline{},
+		plan: Plan{CalmAtNanos: 100, EndNanos: 200, Workloads: []Work{{Name: "register", Clients: 2}}}, history: text.Bytes(), timeline: &timeline{},
 		trace: plain(), toys: true,
 	}
 	w.add(&machine{name: "m1", ip: "10.0.0.1"})
@@ -69,6 +69,49 @@ func TestJudgeAsksForProgress(t *testing.T) {
 	rep, err = judged(t, whole(), false, nil)
 	require.NoError(t, err)
 	assert.Equal(t, VerdictLiveness, rep.Verdict, "the clients did not finish")
+
+	silent := append(whole()[:2], op(2, 130, 140, jepsen.Read, jepsen.OK, "a", 5))
+	quiet := func(w *world) { w.plan.EndNanos = w.plan.CalmAtNanos }
+	rep, err = judged(t, silent, true, quiet)
+	require.NoError(t, err)
+	assert.Equal(t, VerdictOK, rep.Verdict, "no write is asked of clients that fell silent with the last fault")
+	silent[2].Outcome = jepsen.Unknown
+	rep, err = judged(t, silent, true, quiet)
+	require.NoError(t, err)
+	assert.Equal(t, VerdictLiveness, rep.Verdict, "but everything has to be read back")
+}
+
+// Whoever reads back must have an answer about each key from each member that is whole.
+func TestJudgeAsksForEveryReadBack(t *testing.T) {
+	second := func(lost string) func(*world) {
+		return func(w *world) { w.add(&machine{name: "m2", ip: "10.0.0.2"}).cond.lost = lost }
+	}
+	rep, err := judged(t, whole(), true, second(""))
+	require.NoError(t, err)
+	assert.Equal(t, VerdictLiveness, rep.Verdict)
+	assert.Contains(t, rep.Detail, "m2")
+	rep, err = judged(t, whole(), true, second(wiped))
+	require.NoError(t, err)
+	assert.Equal(t, VerdictOK, rep.Verdict, rep.Detail)
+
+	other := op(2, 150, 160, jepsen.Read, jepsen.Fail, "", 0)
+	other.Key = "/other"
+	rep, err = judged(t, append(whole(), other), true, nil)
+	require.NoError(t, err)
+	assert.Equal(t, VerdictLiveness, rep.Verdict)
+	assert.Contains(t, rep.Detail, "/other")
+
+	client := op(1, 150, 160, jepsen.Read, jepsen.Fail, "", 0)
+	client.Key = "/other"
+	rep, err = judged(t, append(whole(), client), true, nil)
+	require.NoError(t, err)
+	assert.Equal(t, VerdictOK, rep.Verdict, "a client of a workload may fail")
+}
+
+func TestJudgeOfLostMembers(t *testing.T) {
+	rep, err := judged(t, whole(), true, nil)
+	require.NoError(t, err)
+	require.Equal(t, VerdictOK, rep.Verdict)
 	rep, err = judged(t, whole()[:3], true, func(w *world) { w.machines[0].cond.lost = rotten })
 	require.NoError(t, err)
 	assert.Equal(t, VerdictOK, rep.Verdict, "of a lost member nothing is asked")

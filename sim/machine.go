@@ -64,6 +64,7 @@ type process struct {
 // start boots a new process on the machine.
 func (m *machine) start() {
 	m.incarnation++
+	m.output = lines{}
 	p := &process{m: m, local: m.w.now}
 	p.baton = newBaton(p.run)
 	p.sockets.init()
@@ -203,6 +204,7 @@ const killGraceNanos = 100_000_000
 // end is how a process ended.
 type end struct {
 	killed bool
+	exited bool   // by its own decision: it did not panic, and its code did not trap
 	code   uint32 // its exit status, if it was not killed
 	text   string
 }
@@ -244,12 +246,12 @@ func (p *process) fate() end {
 	case p.killed:
 		return end{killed: true, text: fmt.Sprintf("incarnation %d", p.m.incarnation)}
 	case errors.As(p.err, &exit):
-		return end{code: exit.ExitCode(), text: fmt.Sprintf("exit status %d", exit.ExitCode())}
+		return end{exited: true, code: exit.ExitCode(), text: fmt.Sprintf("exit status %d", exit.ExitCode())}
 	case p.err != nil:
 		text, _, _ := strings.Cut(p.err.Error(), "\n")
 		return end{code: 1, text: text}
 	}
-	return end{text: "exit status 0"}
+	return end{exited: true, text: "exit status 0"}
 }
 
 // powerCut is what a sudden darkness leaves of the machine: nobody closes its connections, and of what was not synced any
@@ -269,13 +271,14 @@ func (m *machine) powerCut(chance disk.Chance) {
 	m.w.tell(m.name, "dark", text)
 }
 
-// rot flips a bit of what the member keeps, most likely of its log.
-func (m *machine) rot(chance disk.Chance) {
+// rot flips a bit of what the member keeps, most likely of its log; it tells whether there was any.
+func (m *machine) rot(chance disk.Chance) bool {
 	under := []string{"log", "log", "log", "log", "snapshots", "stable"}[chance(0)%6]
 	r, ok := m.disk.Rot(func(n uint64) uint64 { return chance(n + 1) }, m.name+".data/raft/"+under)
 	if ok {
 		m.w.tell(m.name, "rot", fmt.Sprintf("%+v", r))
 	}
+	return ok
 }
 
 // diskHooks ties a disk to the process that uses it.
@@ -295,6 +298,9 @@ func (h diskHooks) Now() int64 { return h.p.m.clock.wall(h.p.local) }
 func (h diskHooks) After(op disk.Op, path string, a, b int64, data []byte, errno sys.Errno) {
 	if data == nil {
 		data = []byte(path)
+	}
+	if m := h.p.m; op == disk.OpWrite && errno != 0 && m.cond.full {
+		m.cond.excuseFor("a full disk", h.p.local)
 	}
 	h.p.step(opDisk+opcode(op), uint64(a), uint64(b), uint64(errno), data)
 }

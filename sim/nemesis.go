@@ -15,19 +15,24 @@ type nemesis struct {
 	undo map[int]func()
 	// quietUntil: until then nobody is struck, since somebody is asking who they are.
 	quietUntil int64
-	// links counts, for each direction, the faults that hold it cut, so that two of them may overlap.
-	cuts map[[2]int]int
+	// cuts and clogs count, for each direction, the faults that hold it cut or clogged, so that two of them may overlap.
+	cuts, clogs map[[2]int]int
+	// holder is the number of the fault that last set something that lasts (see kind.holds).
+	holder map[held]int
 	// lost counts the members that were destroyed.
 	lost int
 }
 
 func newNemesis(s *scenario, faults []Fault) *nemesis {
-	n := &nemesis{s: s, undo: map[int]func(){}, cuts: map[[2]int]int{}}
+	n := &nemesis{s: s, undo: map[int]func(){}, cuts: map[[2]int]int{}, clogs: map[[2]int]int{}, holder: map[held]int{}}
 	for _, f := range faults {
 		s.w.at(f.At, func() { n.strike(f) })
 	}
 	return n
 }
+
+// held is what one fault at a time can set: by its kind, the member and the far end of the link.
+type held struct{ kind, member, other string }
 
 // strike lets one fault happen, if it can, and plans its end.
 func (n *nemesis) strike(f Fault) {
@@ -54,12 +59,17 @@ func (n *nemesis) strike(f Fault) {
 	if detail == "" {
 		return // it could not be
 	}
-	w.counts.fault(f.Kind)
+	if !k.armed {
+		w.counts.fault(f.Kind)
+	}
 	w.tell(f.Member, f.Kind, detail+" "+f.String())
 	if undo == nil {
 		return
 	}
 	n.undo[f.ID] = undo
+	if k.holds != nothing {
+		n.undo[f.ID] = n.heldBy(&f, k.holds, undo)
+	}
 	w.at(f.At+f.For, func() {
 		if undo := n.undo[f.ID]; undo != nil {
 			delete(n.undo, f.ID)
@@ -67,6 +77,20 @@ func (n *nemesis) strike(f Fault) {
 			undo()
 		}
 	})
+}
+
+// heldBy makes a fault take back only what no later fault has set.
+func (n *nemesis) heldBy(f *Fault, of hold, undo func()) func() {
+	what := held{kind: f.Kind, member: f.Member}
+	if of == ofLink {
+		what.other = f.Other
+	}
+	n.holder[what] = f.ID
+	return func() {
+		if n.holder[what] == f.ID {
+			undo()
+		}
+	}
 }
 
 // healAll ends whatever lasts, in the order of the faults.
@@ -146,7 +170,7 @@ func (n *nemesis) aimed(f *Fault, and func(*machine)) (string, func()) {
 		return "", nil
 	}
 	at := aims[f.N%256%int64(len(aims))]
-	a := &aim{path: at.path, write: at.write, calls: (f.N >> 8) % at.calls, down: f.For}
+	a := &aim{path: at.path, write: at.write, calls: (f.N >> 8) % at.calls, down: f.For, kind: f.Kind}
 	if and != nil {
 		a.die = func() { and(m) }
 	}
@@ -161,8 +185,7 @@ func (n *nemesis) staleLeader(f *Fault) (string, func()) {
 	if m == nil {
 		return "", nil
 	}
-	m.stallClock(f.For)
-	w.stalled += time.Duration(f.For)
+	n.stall(m, f.For)
 	v, halfway := m.index, w.now+f.For*6/10
 	both := func(from, to int) bool { return from == v || to == v }
 	switch f.N {
@@ -172,18 +195,24 @@ func (n *nemesis) staleLeader(f *Fault) (string, func()) {
 		return "nobody hears it, and late answers reach it, with its clock standing still", n.lateAnswers(m, halfway)
 	case 2:
 		return "cut off for a while, with its clock standing still for longer", n.until(halfway, n.cutAll(both))
-	}
-	members := n.cutAll(both)
-	if f.N == 3 {
-		clients := n.cutClients(func(other *machine) bool { return other == m })
+	case 3:
+		members, clients := n.cutAll(both), n.cutClients(func(other *machine) bool { return other == m })
 		return "cut off from clients, too, for a while, with its clock standing still for longer",
 			n.until(halfway, func() { members(); clients() })
+	case 6, 7:
+		return "nobody hears it, late answers reach it, and before them clients who have been with another, with its clock standing still",
+			n.lateQuestions(m, f)
 	}
-	clients := n.cutClients(func(other *machine) bool { return other != m })
-	members = n.until(halfway, members)
-	return "cut off for a while, and clients from all others for longer, with its clock standing still",
-		func() { members(); clients() }
+	members, clients := n.cutAll(both), n.cutClients(func(other *machine) bool { return other != m })
+	text := "cut off, and clients from all others, with its clock standing still"
+	if f.N == 5 {
+		members, text = n.until(halfway, members), "cut off for a while, and clients from all others for longer, with its clock standing still"
+	}
+	return text, func() { members(); clients() }
 }
+
+// aloneReached is the stale leader's form in which clients reach nobody else.
+const aloneReached = 8
 
 // until undoes something at a moment, or earlier, when its fault ends.
 func (n *nemesis) until(at int64, undo func()) func() {
@@ -205,7 +234,7 @@ func (n *nemesis) lateAnswers(m *machine, at int64) func() {
 	var release []func()
 	for _, other := range n.s.members {
 		if other != m {
-			release = append(release, n.change(other, m, func(c *condition) { c.Clogged = true }, func(c *condition) { c.Clogged = false }))
+			release = append(release, n.clogged(other, m))
 		}
 	}
 	free := n.until(at, func() {
@@ -220,6 +249,19 @@ func (n *nemesis) lateAnswers(m *machine, at int64) func() {
 		}
 	})
 	return func() { over = true; free(); mend() }
+}
+
+// lateQuestions keeps clients away from a member for half of the time, so that it has nothing to answer when they come; and
+// gives them a while, before the late answers of the others do.
+func (n *nemesis) lateQuestions(m *machine, f *Fault) func() {
+	now := n.s.w.now
+	mend := n.cutClients(func(other *machine) bool { return other == m })
+	clients := n.until(now+f.For/2, func() {
+		n.s.w.net.resetConns(n.s.client.index, m.index, false) // what they asked meanwhile is asked no more
+		mend()
+	})
+	members := n.lateAnswers(m, now+f.For*8/10)
+	return func() { clients(); members() }
 }
 
 // lastWords is how long a leader is still heard whose answers are held up already: so that there are some.
@@ -250,11 +292,14 @@ func (n *nemesis) blackout(f *Fault) (string, func()) {
 			continue
 		}
 		one := *f
-		one.ID = f.ID<<8 | i
+		one.ID = blackoutID + f.ID*MaxNodes + i
 		n.cutPower(m, &one, d.between(forFault, uint64(one.ID), ^uint64(0), f.For/2, f.For+1))
 	}
 	return "everybody", nil
 }
+
+// blackoutID is beyond the numbers of all faults: each member's part of a blackout draws under one of its own.
+const blackoutID = 1 << 40
 
 // pause takes all turns from a process, as SIGSTOP does.
 func (n *nemesis) pause(f *Fault) (string, func()) {
@@ -291,7 +336,6 @@ func (n *nemesis) hungDisk(f *Fault) (string, func()) {
 		return "", nil
 	}
 	m.cond.hungUntil = n.s.w.now + f.For
-	m.cond.excuse = "a hung disk"
 	return "fsync does not return", nil
 }
 
@@ -310,7 +354,7 @@ func (n *nemesis) fullDisk(f *Fault) (string, func()) {
 	if m == nil {
 		return "", nil
 	}
-	m.cond.full, m.cond.excuse = true, "a full disk"
+	m.cond.full = true
 	m.disk.SetCapacity(m.disk.Used() + f.N)
 	return fmt.Sprintf("%d bytes left", f.N), func() {
 		m.cond.full = false
@@ -327,11 +371,18 @@ const (
 // mayDestroy tells whether the cluster can do without one more: a quorum of those whose disks are whole must be left, and
 // be there to tell a wiped member that they know it.
 func (n *nemesis) mayDestroy() bool {
-	return n.lost < (len(n.s.members)-1)/2 && n.s.up() == len(n.s.members)-n.lost && n.calmNetwork()
+	return n.lost < (len(n.s.members)-1)/2 && n.s.up() == len(n.s.members)-n.lost && len(n.undo) == 0 && n.clocksRun()
 }
 
-// calmNetwork tells whether no fault of the network lasts.
-func (n *nemesis) calmNetwork() bool { return len(n.undo) == 0 }
+// clocksRun tells whether no member's clock stands still.
+func (n *nemesis) clocksRun() bool {
+	for _, m := range n.s.members {
+		if m.clock.stalled && m.clock.limit.from > n.s.w.now {
+			return false
+		}
+	}
+	return true
+}
 
 // rot flips bits in what a member had made durable, while it is down. It may refuse to start then, and never be of use
 // again; if it starts it must not have been deceived.
@@ -344,8 +395,12 @@ func (n *nemesis) rot(f *Fault) (string, func()) {
 	m.cond.downUntil = n.s.w.now + f.For
 	chance := n.chance(f)
 	m.doom(0, func() {
+		if !m.rot(chance) {
+			n.lost-- // there was nothing yet: it is as good as before
+			return
+		}
 		m.cond.lost = rotten
-		m.rot(chance)
+		n.s.w.counts.fault(f.Kind)
 	})
 	return "a bit of its log flips while it is down", nil
 }
@@ -358,6 +413,9 @@ func (n *nemesis) wipe(f *Fault) (string, func()) {
 	}
 	n.lost++
 	n.quietUntil = n.s.w.now + f.For + wipeQuiet
+	for _, other := range n.s.members {
+		other.cond.aim = nil // what was armed before must not break the quiet
+	}
 	m.cond.downUntil = n.s.w.now + f.For
 	m.doom(0, func() {
 		m.cond.lost = wiped

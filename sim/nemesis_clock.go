@@ -3,6 +3,8 @@ package sim
 import (
 	"fmt"
 	"time"
+
+	"holdfast/jepsen"
 )
 
 func (n *nemesis) clockRate(f *Fault) (string, func()) {
@@ -13,9 +15,14 @@ func (n *nemesis) clockRate(f *Fault) (string, func()) {
 
 // clockStall lets a monotonic clock stand still, and then catch up.
 func (n *nemesis) clockStall(f *Fault) (string, func()) {
-	n.machine(f.Member).stallClock(f.For)
-	n.s.w.stalled += time.Duration(f.For)
+	n.stall(n.machine(f.Member), f.For)
 	return "its monotonic clock stands still", nil
+}
+
+// stall makes a member's clock stand still and takes note of it: what has a time to live may live so much longer.
+func (n *nemesis) stall(m *machine, nanos int64) {
+	m.stallClock(nanos)
+	n.s.w.stalls = append(n.s.w.stalls, jepsen.Stall{From: n.s.w.now, To: n.s.w.now + nanos})
 }
 
 func (n *nemesis) clockStep(f *Fault) (string, func()) {

@@ -115,7 +115,21 @@ func (n *nemesis) change(from, to *machine, set, unset func(c *condition)) func(
 func (n *nemesis) clog(f *Fault) (string, func()) {
 	from, to := n.link(f)
 	return fmt.Sprintf("what it sends to %s waits", to.name),
-		n.change(from, to, func(c *condition) { c.Clogged = true }, func(c *condition) { c.Clogged = false })
+		n.clogged(from, to)
+}
+
+// clogged holds one direction up for as long as any fault wants it so.
+func (n *nemesis) clogged(from, to *machine) func() {
+	key := [2]int{from.index, to.index}
+	set := func(by int) {
+		n.clogs[key] += by
+		net := n.s.w.net
+		c := net.condition(from.index, to.index)
+		c.Clogged = n.clogs[key] > 0
+		net.set(from.index, to.index, c)
+	}
+	set(1)
+	return func() { set(-1) }
 }
 
 // slowLink adds to each latency of one link, now and then ten times as much.

@@ -42,7 +42,8 @@ type Options struct {
 	OpsPerSecond int64
 	// Decisions plays a decision log instead of drawing a plan; its seed, nodes and duration hold.
 	Decisions *Decisions
-	// UntilStep stops the run there, 0: never. The verdict then is of an unfinished run.
+	// UntilStep stops the run there, 0: never. The verdict and the hash then are of an unfinished run, of which no Log is
+	// written: played again it would go on.
 	UntilStep uint64
 
 	CacheDir string    // of compiled modules; empty: none
@@ -51,7 +52,8 @@ type Options struct {
 	Logs     io.Writer // what processes print; nil: dropped
 	History  io.Writer // the clients' history, JSON lines; nil: none
 	Log      io.Writer // the decision log; nil: none
-	Commit   string    // of the simulator, for the decision log
+	// Commit is of the simulator's sources: a log tells it, and a replay holds it against the log's.
+	Commit string
 
 	// Record asks for Report.Trace; Against is another run's, to hold this one against. A run that differs stops at the
 	// first turn that does.
@@ -65,6 +67,8 @@ func (o *Options) check() error {
 	switch {
 	case len(o.Module) == 0 || len(o.Module) > MaxModuleBytes:
 		return fmt.Errorf("%w: %d bytes; expect 1 to %d", ErrModule, len(o.Module), MaxModuleBytes)
+	case o.UntilStep > 0 && o.Log != nil:
+		return fmt.Errorf("%w: decision log: the run is to stop at step %d, and a log is of a whole one; leave out one of the two", ErrOptions, o.UntilStep)
 	case o.Decisions != nil:
 		return o.Decisions.check()
 	case o.Nodes < MinNodes || o.Nodes > MaxNodes:
@@ -74,6 +78,9 @@ func (o *Options) check() error {
 	}
 	if o.OpsPerSecond < 0 || o.OpsPerSecond > maxOpsPerSecond {
 		return fmt.Errorf("%w: %d operations a second; choose up to %d", ErrOptions, o.OpsPerSecond, maxOpsPerSecond)
+	}
+	if len(o.Workloads) > maxWorkloads {
+		return fmt.Errorf("%w: workloads: %d of them; choose up to %d", ErrOptions, len(o.Workloads), maxWorkloads)
 	}
 	for _, name := range o.Workloads {
 		if !slices.Contains(workloadNames(), name) {

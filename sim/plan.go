@@ -63,12 +63,17 @@ const (
 	drawWorkloads
 	drawTimeout
 	drawBulk
+	drawQuiet
 	drawClients  = 100 // and above: one a workload
 	drawFaultMix = 200 // and above: two a kind
 )
 
 // workloadNames lists what --workload takes.
 func workloadNames() []string { return jepsen.Workloads() }
+
+// quietLast is how long before a run's length the faults end of which the clients are silent afterwards: they read everything
+// back in about that time.
+const quietLast = 2_000_000_000
 
 // Derive makes the plan of a run. It depends on Seed, Nodes, Duration and Workloads only.
 func Derive(o Options) Plan {
@@ -86,12 +91,12 @@ func Derive(o Options) Plan {
 		WallOffsetNanos: 500_000_000,
 		RatePPM:         pick(drawRate, 0, rhoPPM),
 		Knobs: note.Knobs{
-			ElectionTimeout: time.Duration(pick(drawElection, 250, 501)) * time.Millisecond,
+			ElectionTimeout: time.Duration(pick(drawElection, 300, 601)) * time.Millisecond,
 			Tick:            time.Duration(pick(drawTick, 100, 501)) * time.Millisecond,
 			SnapshotEntries: uint64(pick(drawSnapshotEntries, 20, 200)),
 			SnapshotBytes:   256 << 10,
 			TrailingBytes:   uint64(pick(drawTrailing, 1, 17)) << 8,
-			SnapshotCheck:   200 * time.Millisecond,
+			SnapshotCheck:   500 * time.Millisecond,
 			SegmentBytes:    int(pick(drawSegment, 1, 17)) << 9,
 		},
 		OpsPerSecond: pick(drawOps, 40, 61),
@@ -102,10 +107,20 @@ func Derive(o Options) Plan {
 	if p.Knobs.HistoryEvents = int(pick(drawRing, 8, 64)); d.at(forOptions, drawRing, 1)%2 == 0 {
 		p.Knobs.HistoryEvents = int(d.between(forOptions, drawRing, 2, 64, 1001))
 	}
+	// In one run of three the clients fall silent with the last fault: whoever is behind then gets no further write, and no
+	// snapshot of it, to help him on.
+	quiet := d.at(forOptions, drawQuiet, 0)%3 == 0
+	if quiet {
+		p.CalmAtNanos = max(p.CalmAtNanos, whole-quietLast)
+		p.EndNanos = p.CalmAtNanos
+	}
 	// Two in five logs are cut down at every opportunity, so that whoever was away for a moment needs a snapshot.
-	if d.at(forOptions, drawSnapshotEntries, 1)%5 < 2 {
-		p.Knobs.SnapshotEntries = uint64(d.between(forOptions, drawSnapshotEntries, 2, 2, 20))
-		p.Knobs.SnapshotCheck, p.Knobs.TrailingBytes = 60*time.Millisecond, 1
+	if one := d.at(forOptions, drawSnapshotEntries, 1) % 5; one < 2 || quiet && one < 3 {
+		p.Knobs.SnapshotEntries = uint64(d.between(forOptions, drawSnapshotEntries, 2, 1, 20))
+		if d.at(forOptions, drawSnapshotEntries, 3)%2 == 0 {
+			p.Knobs.SnapshotEntries = 1
+		}
+		p.Knobs.SnapshotCheck, p.Knobs.TrailingBytes = 100*time.Millisecond, 1
 		p.Knobs.SegmentBytes = int(d.between(forOptions, drawSegment, 1, 256, 1024))
 	}
 	if o.OpsPerSecond > 0 {
@@ -113,7 +128,7 @@ func Derive(o Options) Plan {
 	}
 	// Patient clients are still there when a leader wakes up; impatient ones fill its log with what nobody waits for.
 	p.TimeoutNanos = pick(drawTimeout, 800_000_000, 3_000_000_000)
-	if d.at(forOptions, drawTimeout, 1)%3 == 0 {
+	if one := d.at(forOptions, drawTimeout, 1) % 3; one == 0 || quiet && one == 1 {
 		p.TimeoutNanos = d.between(forOptions, drawTimeout, 2, 100_000_000, 300_000_000)
 	}
 	if d.at(forOptions, drawBulk, 0)%2 == 0 {

@@ -4,14 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 )
 
 // ErrWallTime is the cause to cancel a run's context with when its wall time is up; Run then answers VerdictTimeout.
 var ErrWallTime = errors.New("wall time is up")
 
-// ErrUntested is wrapped by the error about a run that found no fault with the cluster, but whose own faults did not all take
-// place: its seed says nothing.
+// ErrUntested is wrapped by the error about a run on which nothing was found because no member applied anything: its seed
+// says nothing.
 var ErrUntested = errors.New("nothing tested")
 
 // Times of a run, in virtual nanoseconds.
@@ -20,6 +21,8 @@ const (
 	memberStagger = 30_000_000
 	// clientStart leaves the members time to elect their first leader.
 	clientStart = 1_000_000_000
+	// readBackAfter is how long after the end of all faults everything is read back: by then the cluster has no excuse.
+	readBackAfter = 10_000_000_000
 	// finishWithin is how long after the end clients may take to finish and to read every key back through every member.
 	finishWithin = 40_000_000_000
 )
@@ -80,9 +83,8 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	if err := w.judge(rep, finished); err != nil {
 		return nil, err
 	}
-	if o.Decisions != nil && o.Decisions.Untouched && o.UntilStep == 0 && o.Decisions.Module == rep.Module && o.Decisions.Hash != rep.Hash {
-		rep.Verdict, rep.Fired = VerdictNondeterminism, "replay"
-		rep.Detail = fmt.Sprintf("the log's run had the hash 0x%016x, and nothing in it was changed", o.Decisions.Hash)
+	if d := o.Decisions; d != nil && d.Untouched && o.UntilStep == 0 && d.Module == rep.Module && d.Hash != rep.Hash {
+		rep.astray(d, o.Commit)
 	}
 	if o.Log != nil {
 		d.Faults, d.Module, d.Hash, d.Verdict = s.nemesis.struck, rep.Module, rep.Hash, rep.Verdict
@@ -90,6 +92,18 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 		return rep, d.Write(o.Log)
 	}
 	return rep, nil
+}
+
+// astray judges a replay of an untouched log that was not the run in the log. Only the simulator that made the log owes the
+// same run again.
+func (rep *Report) astray(d *Decisions, commit string) {
+	if d.madeElsewhere(commit) {
+		note := fmt.Sprintf("the log's run had the hash 0x%016x; it was made by commit %s, and this is %s, whose host may behave differently", d.Hash, d.Commit, commit)
+		rep.Detail = strings.TrimPrefix(rep.Detail+"\n"+note, "\n")
+		return
+	}
+	rep.Verdict, rep.Fired = VerdictNondeterminism, "replay"
+	rep.Detail = fmt.Sprintf("the log's run had the hash 0x%016x, and nothing in it was changed", d.Hash)
 }
 
 // decide makes what a run goes by: from its options, or from a log.

@@ -56,7 +56,7 @@ func newScenario(w *world, faults []Fault, memberArgs []string) *scenario {
 	}
 	work := client.Config{
 		Endpoints: urls, Seed: w.draws.at(forWorkload, uint64(s.client.index), 0), FinalRead: true,
-		PatientUntil: time.Unix(0, epochNanos+w.plan.CalmAtNanos+int64(progressWithin)),
+		PatientUntil: time.Unix(0, epochNanos+w.plan.CalmAtNanos+readBackAfter),
 		Ring:         w.plan.Knobs.HistoryEvents, Timeout: time.Duration(w.plan.TimeoutNanos), Bulk: int(w.plan.BulkBytes),
 		Epoch: time.Unix(0, epochNanos), End: time.Unix(0, epochNanos+w.plan.EndNanos),
 	}
@@ -91,9 +91,6 @@ func (s *scenario) revive(m *machine) {
 	}
 	s.powerOn(m)
 	m.cond.excuse = m.cond.lost
-	if m.cond.full || m.cond.failing || s.w.now < m.cond.hungUntil {
-		m.cond.excuse = "a disk in trouble"
-	}
 	s.start(m)
 }
 
@@ -116,10 +113,13 @@ func (s *scenario) ended(m *machine, e end) {
 			w.crash(m, e.text)
 		}
 		return
+	case m.output.panicked: // no fault excuses that, not even a kill that came before the last word
+		w.crash(m, e.text)
+		return
 	case e.killed:
 		w.at(max(w.now+1_000_000, m.cond.downUntil), func() { s.revive(m) })
 		return
-	case m.cond.excuse == "" || m.panicked():
+	case !m.cond.excuses(e, w.now):
 		w.crash(m, e.text)
 		return
 	case m.cond.lost == rotten && w.tookPart(m):
@@ -141,16 +141,6 @@ func (w *world) tookPart(m *machine) bool {
 	for i := len(w.roles) - 1; i >= 0; i-- {
 		if r := &w.roles[i]; r.Member == m.name {
 			return r.Life == m.incarnation
-		}
-	}
-	return false
-}
-
-// panicked tells whether the process's last words are the runtime's: no fault excuses that.
-func (m *machine) panicked() bool {
-	for _, line := range m.output.last {
-		if strings.HasPrefix(line, "panic: ") || strings.HasPrefix(line, "fatal error: ") || strings.HasPrefix(line, "goroutine ") {
-			return true
 		}
 	}
 	return false

@@ -41,7 +41,7 @@ type world struct {
 	onEnd      func(*machine, end) // decides what becomes of a machine whose process ended; nil: see machine.ended
 	crashes    []string            // processes that ended though they should not
 	violations []string            // what must never be, as the host saw it
-	stalled    time.Duration       // how long clocks have been made to stand still, all together
+	stalls     []jepsen.Stall      // when clocks were made to stand still
 	stopped    bool                // at the step that was asked for
 	toys       bool                // the members are those of a test
 	counts     Counts

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"time"
 
@@ -128,6 +129,9 @@ func (o *outcome) detail() string {
 // player plays a scenario somewhere else.
 type player func(ctx context.Context, s scenario, extra ...string) outcome
 
+// untilStep is the flag that stops a run half-way; such a one leaves no decision log.
+const untilStep = "--until-step"
+
 // maxKeptOutput is how much of a child's last output is kept.
 const maxKeptOutput = 64 << 10
 
@@ -157,7 +161,7 @@ func (o *outcome) play(ctx context.Context, command string, extra []string) erro
 	if o.scenario.cache != "" {
 		args = append(args, "--cache", o.scenario.cache)
 	}
-	if command == "run" {
+	if command == "run" && !slices.Contains(extra, untilStep) {
 		args = append(args, "--log", log)
 	}
 	cmd := exec.CommandContext(ctx, program, append(args, extra...)...)
@@ -189,7 +193,7 @@ func (o *outcome) play(ctx context.Context, command string, extra []string) erro
 // warm compiles the module into the cache, so that no run that is measured does it.
 func warm(ctx context.Context, play player, s scenario) error {
 	s.seed, s.nodes, s.duration, s.faults, s.workloads = 0, sim.MinNodes, sim.MinDuration, nil, nil
-	o := play(ctx, s, "--until-step", "1")
+	o := play(ctx, s, untilStep, "1")
 	if o.report == nil {
 		return fmt.Errorf("compile %s: %w", s.module, o.err)
 	}

@@ -121,26 +121,87 @@ func TestDeterminism(t *testing.T) {
 	}
 }
 
+// A seed on which a checker is late is compared, and counted.
+func TestDeterminismWithoutAChecker(t *testing.T) {
+	var out bytes.Buffer
+	code, err := sameTwice(t.Context(), seedRange{module: "cafe", from: 1, seeds: 3, jobs: 1}, func(_ context.Context, s scenario, _ ...string) outcome {
+		o := green(s.seed)
+		o.scenario = s
+		if s.seed == 2 {
+			o.report.CheckTimeouts = 1
+		}
+		return o
+	}, &out)
+	require.NoError(t, err)
+	assert.Zero(t, code)
+	assert.Contains(t, out.String(), " twice, checkers that did not end in time: 1\n")
+	assert.Equal(t, "determinism from=0x1 seeds=3 equal=3 undecided=1 module=cafe verdict=ok", lastLine(out.String()))
+}
+
+// Two runs are held against each other unless one of them ended badly. That a checker was late is no such end, is told, and
+// leaves the verdict to the steps.
+func TestSmokeWithoutAChecker(t *testing.T) {
+	ok := sim.Report{Verdict: sim.VerdictOK}
+	late := sim.Report{Verdict: sim.VerdictTimeout, Fired: sim.FiredLimit, CheckTimeouts: 1}
+	given := sim.Report{Verdict: sim.VerdictTimeout}
+	bad := sim.Report{Verdict: sim.VerdictSafety, Fired: "order", CheckTimeouts: 1}
+	different := sim.Report{Verdict: sim.VerdictNondeterminism}
+	for _, c := range []struct {
+		name          string
+		first, second sim.Report
+		runs          int
+		want          sim.Verdict
+		timeouts      int
+	}{
+		{"green", ok, ok, 2, sim.VerdictOK, 0},
+		{"late twice", late, late, 2, sim.VerdictOK, 1},
+		{"late at first", late, ok, 2, sim.VerdictOK, 1},
+		{"late the second time", ok, late, 2, sim.VerdictOK, 1},
+		{"late, and different", late, different, 2, sim.VerdictNondeterminism, 1},
+		{"out of real time", given, ok, 1, sim.VerdictTimeout, 0},
+		{"out of real time later", late, given, 2, sim.VerdictTimeout, 1},
+		{"a finding", bad, ok, 1, sim.VerdictSafety, 1},
+		{"a finding later", late, bad, 2, sim.VerdictSafety, 1},
+	} {
+		runs := 0
+		play := func(rep sim.Report) func(sim.Options) (*sim.Report, error) {
+			return func(o sim.Options) (*sim.Report, error) {
+				assert.Equal(t, runs == 0, o.Record, c.name)
+				runs++
+				return &rep, nil
+			}
+		}
+		var out bytes.Buffer
+		rep, err := sameRun(sim.Options{}, &out, play(c.first), play(c.second))
+		require.NoError(t, err)
+		assert.Equal(t, c.want, rep.Verdict, c.name)
+		assert.Equal(t, c.runs, runs, c.name)
+		assert.Equal(t, c.timeouts, rep.CheckTimeouts, c.name)
+		assert.Equal(t, c.want == sim.VerdictOK && c.timeouts > 0, strings.Contains(out.String(), "the same run twice, though"), c.name)
+	}
+}
+
 func TestBench(t *testing.T) {
 	fast := func(_ context.Context, s scenario, _ ...string) outcome { return green(s.seed) } // 12 virtual s per CPU s
 	var out bytes.Buffer
-	code, err := bench(t.Context(), fast, &out, []load{{"work", scenario{}, 8}})
+	long := scenario{nodes: 3, duration: time.Hour} // longer than what is played
+	code, err := bench(t.Context(), fast, &out, []load{{"work", long, 8}})
 	require.NoError(t, err)
 	assert.Zero(t, code)
 	assert.Contains(t, out.String(), "mean 12.0, min 12.0, median 12.0, max 12.0; expect 8 at least: ok\n")
 
-	code, err = bench(t.Context(), fast, &out, []load{{"idle", scenario{}, 60}, {"work", scenario{}, 8}})
+	code, err = bench(t.Context(), fast, &out, []load{{"idle", long, 60}, {"work", long, 8}})
 	require.NoError(t, err)
 	assert.Equal(t, exitFailed, code)
 	assert.Contains(t, out.String(), "expect 60 at least: too slow\n")
 
 	code, err = bench(t.Context(), func(_ context.Context, s scenario, _ ...string) outcome { return red(s.seed, sim.VerdictSafety) },
-		&out, []load{{"work", scenario{}, 8}})
+		&out, []load{{"work", long, 8}})
 	require.NoError(t, err)
 	assert.Equal(t, exitFailed, code, "fast, but not what was to be measured")
 
 	_, err = bench(t.Context(), func(_ context.Context, s scenario, _ ...string) outcome {
 		return outcome{code: -1, err: errors.New("killed")}
-	}, &out, []load{{"work", scenario{}, 8}})
+	}, &out, []load{{"work", long, 8}})
 	require.ErrorContains(t, err, "killed")
 }

@@ -10,7 +10,8 @@ import (
 	"github.com/urfave/cli/v3"
 )
 
-// proveDeterminism plays each seed twice, in one process, and stops at the first that is not the same run again.
+// proveDeterminism plays each seed twice, in one process, and stops at the first that is not the same run again. It counts
+// those of which a checker did not end in time; their steps were compared all the same.
 func proveDeterminism(ctx context.Context, c *cli.Command, stdout, _ io.Writer) (int, error) {
 	r, err := readRange(c)
 	if err != nil {
@@ -23,7 +24,7 @@ func proveDeterminism(ctx context.Context, c *cli.Command, stdout, _ io.Writer) 
 }
 
 func sameTwice(ctx context.Context, r seedRange, play player, stdout io.Writer) (int, error) {
-	next, equal, bad := uint64(0), 0, (*outcome)(nil)
+	next, equal, undecided, bad := uint64(0), 0, 0, (*outcome)(nil)
 	each(ctx, r.jobs,
 		func() (scenario, bool) {
 			if next == r.seeds || bad != nil {
@@ -39,7 +40,12 @@ func sameTwice(ctx context.Context, r seedRange, play player, stdout io.Writer) 
 			}
 			if o.verdict() == sim.VerdictOK {
 				equal++
-				fmt.Fprintf(stdout, "seed=0x%x nodes=%d steps=%d hash=0x%016x twice\n", o.scenario.seed, o.scenario.nodes, o.report.Counts.Steps, uint64(o.report.Hash))
+				note := ""
+				if n := o.report.CheckTimeouts; n > 0 {
+					undecided++
+					note = fmt.Sprintf(", checkers that did not end in time: %d", n)
+				}
+				fmt.Fprintf(stdout, "seed=0x%x nodes=%d steps=%d hash=0x%016x twice%s\n", o.scenario.seed, o.scenario.nodes, o.report.Counts.Steps, uint64(o.report.Hash), note)
 				return
 			}
 			fmt.Fprintf(stdout, "seed=0x%x nodes=%d verdict=%s\n%s\n", o.scenario.seed, o.scenario.nodes, o.verdict(), indent(o.detail()))
@@ -54,6 +60,6 @@ func sameTwice(ctx context.Context, r seedRange, play player, stdout io.Writer) 
 	if bad != nil {
 		verdict = bad.verdict()
 	}
-	fmt.Fprintf(stdout, "determinism from=0x%x seeds=%d equal=%d module=%s verdict=%s\n", r.from, r.seeds, equal, r.module, verdict)
+	fmt.Fprintf(stdout, "determinism from=0x%x seeds=%d equal=%d undecided=%d module=%s verdict=%s\n", r.from, r.seeds, equal, undecided, r.module, verdict)
 	return verdict.ExitCode(), nil
 }

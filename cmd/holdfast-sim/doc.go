@@ -14,11 +14,14 @@
 //	seed=0x… module=… hash=0x… verdict=ok|safety|liveness|crash|nondeterminism|timeout
 //
 // and the exit status says the verdict: 0, 10, 11, 12, 13, 14 in that order; 1 is a failure of the simulator itself, or a
-// run that found nothing but whose own faults did not take place, 2 bad usage. A corrupt decision log, and one that was
-// made with another module, are bad usage.
+// run in which no member applied anything, 2 bad usage. A corrupt decision log, and one that was made with another module,
+// are bad usage.
 //
-// Sweep and determinism exit with the verdict of the lowest seed that failed. A sweep also fails, with status 1, if too
-// little happened in its seeds to be worth a verdict: it then names what is missing, with figures. Mutants exits with 1 if
+// Smoke and determinism compare steps: that a checker did not end in real time is told and counted there, and is ok.
+//
+// Sweep and determinism exit with the verdict of the lowest seed that failed. A sweep also fails, with status 1, if more
+// than one seed in a hundred was left undecided by its checkers, none was decided, or too little happened in its seeds to be
+// worth a verdict: it then names what is missing, with figures. Mutants exits with 1 if
 // one survives or a seed spent on one is not green without it, bench if the simulator is too slow.
 //
 // It holds flags, processes and sums only; what a run is, and what is right, packages sim and jepsen know.

@@ -62,6 +62,7 @@ func TestBadUsage(t *testing.T) {
 		`argument: "some"`:         {"sweep", "--module", wasm, "some"},
 		`argument: "bench"`:        {"bench", "bench"},
 		`argument: "guest"`:        {"guest", "guest"},
+		"to stop at step 5":        {"run", "--module", wasm, "--until-step", "5", "--log", filepath.Join(dir, "run.log")},
 		"output file":              {"run", "--module", wasm, "--hash-log", filepath.Join(dir, "no", "where")},
 		`from: "one"`:              {"sweep", "--from", "one", "--module", wasm},
 		"seeds: 0":                 {"sweep", "--seeds", "0", "--module", wasm},

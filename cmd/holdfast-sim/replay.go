@@ -43,7 +43,7 @@ func replayLog(ctx context.Context, c *cli.Command, stdout, stderr io.Writer) (i
 	if err = writeReport(c.String("report"), s, o, rep, err); err != nil {
 		return 0, err
 	}
-	compareHashes(stdout, d, rep, same && o.UntilStep == 0 && rep.Verdict != sim.VerdictTimeout)
+	compareHashes(stdout, d, rep, same && o.UntilStep == 0 && whole(rep))
 	fmt.Fprintln(stdout, rep.Line())
 	return rep.Verdict.ExitCode(), nil
 }
@@ -66,6 +66,11 @@ func readLog(c *cli.Command) (*sim.Decisions, error) {
 		return nil, usagef("log: %s: %w", f.Name(), err)
 	}
 	return d, nil
+}
+
+// whole tells whether a run came to its end: one whose checkers did not end in time did, and its hash is what it is.
+func whole(rep *sim.Report) bool {
+	return rep.Verdict != sim.VerdictTimeout || rep.Fired == sim.FiredLimit
 }
 
 // compareHashes says whether this was the recorded run, where that can be said: not of another log, another module, or a run

@@ -35,12 +35,12 @@ func TestReplayRefusesCorruptLogs(t *testing.T) {
 	for want, change := range map[string]func(string) string{
 		"it is empty":        func(string) string { return "" },
 		"line 1":             func(s string) string { return "\x00\x01\x02" + s },
-		"format":             func(s string) string { return strings.Replace(s, "decisions 1", "decisions 9", 1) },
+		"format":             func(s string) string { return strings.Replace(s, "decisions 2", "decisions 9", 1) },
 		"line 2":             func(s string) string { return strings.Replace(s, "\n{", "\n{{", 1) },
 		"unknown field":      func(s string) string { return strings.Replace(s, `"kind"`, `"sort"`, 1) },
 		"unknown kind":       func(s string) string { return strings.Replace(s, `"kind":"`, `"kind":"un`, 1) },
 		"more after the end": func(s string) string { return s + "{}\n" },
-		"plan: 9 nodes":      func(s string) string { return strings.Replace(s, `"nodes":3`, `"nodes":9`, 1) },
+		"plan: nodes: 9":     func(s string) string { return strings.Replace(s, `"nodes":3`, `"nodes":9`, 1) },
 		"token too long":     func(s string) string { return s + strings.Repeat("x", 2<<20) },
 		"its hash is":        func(s string) string { return strings.Replace(s, `"module":"`, `"module":"0`, 1) },
 		"play it with this":  func(s string) string { return strings.Replace(s, `"module":"`, `"module":"1`, 1) },
@@ -48,6 +48,32 @@ func TestReplayRefusesCorruptLogs(t *testing.T) {
 		code, _, stderr := call(t, "replay", "--module", module, writeLog(t, module, change))
 		assert.Equal(t, exitUsage, code, "%s: %s", want, stderr)
 		assert.Contains(t, stderr, want)
+	}
+}
+
+// A log that is to be written for a run that is to stop half-way is refused before the file is touched.
+func TestNoLogOfPartOfARun(t *testing.T) {
+	module := noGuest(t)
+	log := writeLog(t, module, func(s string) string { return s })
+	before, err := os.ReadFile(log)
+	require.NoError(t, err)
+	code, _, stderr := call(t, "replay", "--module", module, "--until-step", "5", "--log", log, log)
+	assert.Equal(t, exitUsage, code)
+	assert.Contains(t, stderr, "log: "+log+": a decision log is of a whole run")
+	after, err := os.ReadFile(log)
+	require.NoError(t, err)
+	assert.Equal(t, before, after)
+}
+
+// Hashes are compared of all runs that came to their end, be their checkers in time or not.
+func TestWhole(t *testing.T) {
+	for want, reps := range map[bool][]sim.Report{
+		true:  {{Verdict: sim.VerdictOK}, {Verdict: sim.VerdictSafety}, {Verdict: sim.VerdictTimeout, Fired: sim.FiredLimit}},
+		false: {{Verdict: sim.VerdictTimeout}},
+	} {
+		for _, rep := range reps {
+			assert.Equal(t, want, whole(&rep), "%+v", rep)
+		}
 	}
 }
 

@@ -29,7 +29,7 @@ func outputFlags() []cli.Flag {
 		&cli.StringFlag{Name: "hash-log", Usage: "write a line per step to `FILE`"},
 		&cli.StringFlag{Name: "history", Usage: "write the clients' history, JSON lines, to `FILE`"},
 		&cli.StringFlag{Name: "log", Usage: "write the decision log, which replay takes, to `FILE`"},
-		&cli.Uint64Flag{Name: "until-step", Usage: "stop after step `N` and tell where everybody stands"},
+		&cli.Uint64Flag{Name: "until-step", Usage: "stop after step `N` and tell where everybody stands; not with --log"},
 		&cli.BoolFlag{Name: "logs", Usage: "print what the processes print, to stderr"},
 	)
 }
@@ -66,6 +66,10 @@ func readRun(c *cli.Command) (sim.Options, scenario, error) {
 // play plays a run that has outputFlags and tells all of it but its last line.
 func play(ctx context.Context, c *cli.Command, o sim.Options, stdout, stderr io.Writer) (*sim.Report, error) {
 	o.UntilStep = c.Uint64("until-step")
+	if o.UntilStep > 0 && c.String("log") != "" { // before the file loses what it held
+		return nil, usagef("log: %s: a decision log is of a whole run, and this one is to stop at step %d; leave out --until-step or --log",
+			c.String("log"), o.UntilStep)
+	}
 	if c.Bool("logs") {
 		o.Logs = stderr
 	}

@@ -126,7 +126,11 @@ func (sw *sweep) collect(ctx context.Context, o *outcome) {
 		return
 	}
 	sw.totals.add(o)
-	if o.verdict() != sim.VerdictOK && !o.undecided() {
+	switch {
+	case o.undecided():
+		sw.bar.clear()
+		sw.tell(o)
+	case o.verdict() != sim.VerdictOK:
 		sw.fail(o)
 	}
 	sw.bar.show(sw.totals.line(sw.seeds, time.Since(sw.begun), sw.first))
@@ -140,11 +144,16 @@ func (sw *sweep) fail(o *outcome) {
 	kept, err := keepFailure(sw.keep, o)
 	sw.err = errors.Join(sw.err, err)
 	sw.bar.clear()
-	fmt.Fprintf(sw.stdout, "seed=0x%x verdict=%s fired=%s\n%s\n", o.scenario.seed, o.verdict(), o.fired(), indent(o.detail()))
-	fmt.Fprintf(sw.stdout, "  holdfast-sim run %s\n", strings.Join(o.scenario.args(), " "))
+	sw.tell(o)
 	if kept != "" {
 		fmt.Fprintf(sw.stdout, "  %s\n", replayCommand(kept, o.scenario.module))
 	}
+}
+
+// tell tells what a seed came to, and how to see it again.
+func (sw *sweep) tell(o *outcome) {
+	fmt.Fprintf(sw.stdout, "seed=0x%x verdict=%s fired=%s\n%s\n", o.scenario.seed, o.verdict(), o.fired(), indent(o.detail()))
+	fmt.Fprintf(sw.stdout, "  holdfast-sim run %s\n", strings.Join(o.scenario.args(), " "))
 }
 
 func replayCommand(log, module string) string {
@@ -185,8 +194,8 @@ func (sw *sweep) conclude(interrupted error) int {
 		fmt.Fprintf(sw.stdout, "%d of %d seeds were played\n", n, sw.seeds)
 	}
 	verdict, code := sim.VerdictOK, 0
-	missing := sw.requirements()
-	for _, m := range missing {
+	lacking := sw.lacking()
+	for _, m := range lacking {
 		fmt.Fprintf(sw.stdout, "missing: %s\n", m)
 	}
 	switch {
@@ -195,12 +204,26 @@ func (sw *sweep) conclude(interrupted error) int {
 		code = verdict.ExitCode()
 	case interrupted != nil:
 		verdict, code = "interrupted", exitFailed
-	case t.played() == 0 || len(missing) > 0:
+	case len(lacking) > 0:
 		verdict, code = "untested", exitFailed
 	}
 	fmt.Fprintf(sw.stdout, "sweep from=0x%x seeds=%d green=%d red=%d undecided=%d module=%s verdict=%s\n",
 		sw.from, t.played(), t.green, t.red, t.undecided, sw.module, verdict)
 	return code
+}
+
+// lacking names what the sweep lacks to be worth a verdict: whatever was asked for, seeds that were decided.
+func (sw *sweep) lacking() []string {
+	t := &sw.totals
+	where := fmt.Sprintf("sweep: seeds from 0x%x:", sw.from)
+	switch {
+	case t.played() == 0:
+		return []string{where + " none was played to its end; give them time (--time), and let them finish"}
+	case t.green+t.red == 0:
+		return []string{fmt.Sprintf("%s none of %d was decided: %s; choose a shorter --duration or fewer --jobs, so that checkers end in time",
+			where, t.played(), missing(t.decided())[0])}
+	}
+	return append(missing(t.decided()), sw.requirements()...)
 }
 
 // requirements names those that were not met. They are about what seeds choose: if workloads or faults are given, or there
@@ -212,7 +235,7 @@ func (sw *sweep) requirements() []string {
 	case sw.totals.played() < requiredFrom:
 		fmt.Fprintf(sw.stdout, "requirements: none of fewer than %d seeds\n", requiredFrom)
 	default:
-		return sw.totals.missing()
+		return missing(sw.totals.facts()...)
 	}
 	return nil
 }

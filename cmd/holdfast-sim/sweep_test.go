@@ -45,6 +45,10 @@ func TestSweepVerdicts(t *testing.T) {
 	for seed := range uint64(requiredFrom + 1) {
 		dulls[seed] = dull
 	}
+	late := map[uint64]outcome{}
+	for seed := range uint64(4) {
+		late[seed] = undecided(seed)
+	}
 	untested := outcome{code: 1, report: &report{Verdict: verdictFailed, Detail: "nothing tested"}}
 	for name, c := range map[string]struct {
 		seeds   uint64
@@ -58,6 +62,10 @@ func TestSweepVerdicts(t *testing.T) {
 		"a lost run":        {2, map[uint64]outcome{1: {code: -1, err: errors.New("killed")}}, 1, "sweep from=0x1 seeds=2 green=1 red=1 undecided=0 module=cafe verdict=failed"},
 		"nothing happened":  {requiredFrom, dulls, 1, "sweep from=0x1 seeds=20 green=20 red=0 undecided=0 module=cafe verdict=untested"},
 		"few seeds":         {requiredFrom - 1, dulls, 0, "sweep from=0x1 seeds=19 green=19 red=0 undecided=0 module=cafe verdict=ok"},
+		"all undecided":     {3, late, 1, "sweep from=0x1 seeds=3 green=0 red=0 undecided=3 module=cafe verdict=untested"},
+		"one undecided":     {99, map[uint64]outcome{7: undecided(7)}, 1, "sweep from=0x1 seeds=99 green=98 red=0 undecided=1 module=cafe verdict=untested"},
+		"one of few":        {9, map[uint64]outcome{7: undecided(7)}, 1, "sweep from=0x1 seeds=9 green=8 red=0 undecided=1 module=cafe verdict=untested"},
+		"one in a hundred":  {100, map[uint64]outcome{7: undecided(7)}, 0, "sweep from=0x1 seeds=100 green=99 red=0 undecided=1 module=cafe verdict=ok"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			sw, out := played(t, c.seeds, c.special)
@@ -67,6 +75,44 @@ func TestSweepVerdicts(t *testing.T) {
 			assert.Equal(t, c.last, lastLine(out.String()))
 		})
 	}
+}
+
+// Seeds without a verdict are no evidence, however few there are and whatever was asked for: what is lacking is said, with
+// the seeds to play again.
+func TestSweepWantsDecisions(t *testing.T) {
+	sw, out := played(t, 3, map[uint64]outcome{1: undecided(1), 2: undecided(2), 3: undecided(3)})
+	sw.scenario.faults = []string{"kill"}
+	code, err := sw.run(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, exitFailed, code)
+	assert.Contains(t, out.String(), "missing: sweep: seeds from 0x1: none of 3 was decided: seeds undecided: 100.0 %; expect 1 % at most; choose ")
+	assert.Contains(t, out.String(), "seed=0x2 verdict=timeout fired=limit\n  no verdict in time by: linearizable\n  holdfast-sim run --seed 0x2 ")
+
+	sw, out = played(t, 3, map[uint64]outcome{2: undecided(2)})
+	sw.scenario.workloads = []string{"register"}
+	code, err = sw.run(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, exitFailed, code)
+	assert.Contains(t, out.String(), "missing: seeds undecided: 33.3 %; expect 1 % at most\n")
+
+	sw, out = played(t, 50, map[uint64]outcome{1: undecided(1)}) // time runs out after the first
+	play := sw.play
+	sw.play = func(ctx context.Context, s scenario, extra ...string) outcome {
+		sw.limit = 1
+		return play(ctx, s, extra...)
+	}
+	code, err = sw.run(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, exitFailed, code)
+	assert.Contains(t, out.String(), "1 of 50 seeds were played\n")
+	assert.Contains(t, lastLine(out.String()), "undecided=1 module=cafe verdict=untested")
+
+	bad := red(2, sim.VerdictSafety)
+	sw, out = played(t, 2, map[uint64]outcome{1: undecided(1), 2: bad})
+	code, err = sw.run(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, 10, code, "what was found counts")
+	assert.Contains(t, lastLine(out.String()), "verdict=safety")
 }
 
 // Even seeds have three members and odd ones five, unless a number is given.
@@ -123,6 +169,7 @@ func TestSweepEndsEarly(t *testing.T) {
 	code, err = sw.run(t.Context())
 	require.NoError(t, err)
 	assert.Equal(t, exitFailed, code, "a sweep that played nothing is not green")
+	assert.Contains(t, out.String(), "missing: sweep: seeds from 0x1: none was played to its end; give them time")
 	assert.Contains(t, out.String(), "verdict=untested\n")
 
 	ctx, cancel := context.WithCancel(t.Context())

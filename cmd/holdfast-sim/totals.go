@@ -116,14 +116,19 @@ func (t *totals) facts() []fact {
 		share("an expiry across a fail-over", t.lateExpiries),
 		{name: "operations ok", have: percent(t.ok, all), bound: 60, unit: " %"},
 		{name: "operations unknown", have: percent(t.unknown, all), bound: 20, atMost: true, unit: " %"},
-		{name: "seeds undecided", have: percent(t.undecided, t.played()), bound: 1, atMost: true, unit: " %"},
 	}
 }
 
-// missing names the requirements that the sweep did not meet, with figures.
-func (t *totals) missing() []string {
+// decided is a fact, too, but one that has nothing to do with what seeds choose or how many there are: a seed on which
+// nothing was concluded is no evidence, and sweeps of few seeds cannot do without any of theirs.
+func (t *totals) decided() fact {
+	return fact{name: "seeds undecided", have: percent(t.undecided, t.played()), bound: 1, atMost: true, unit: " %"}
+}
+
+// missing names those facts that are not as they have to be, with figures.
+func missing(facts ...fact) []string {
 	var out []string
-	for _, f := range t.facts() {
+	for _, f := range facts {
 		if f.holds() {
 			continue
 		}

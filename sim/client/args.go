@@ -23,7 +23,7 @@ type Config struct {
 	Timeout time.Duration `json:"timeout,omitempty"`
 	// Bulk is how long some values are made, in bytes; 0: all are short.
 	Bulk int `json:"bulk,omitempty"`
-	// PatientUntil is the time before which reading back does not give a member up.
+	// PatientUntil is the time for which reading back waits: before it members may still be on their way back.
 	PatientUntil time.Time `json:"patient_until,omitzero"`
 	// FinalRead asks for everything to be read back through every member when they have finished.
 	FinalRead bool `json:"final_read,omitempty"`

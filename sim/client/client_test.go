@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -37,28 +38,30 @@ func TestArgs(t *testing.T) {
 // All workloads work at one time with processes of their own, and one more asks
 // every member what they have left; even if nobody ever answers.
 func TestRun(t *testing.T) {
-	epoch := time.Now()
-	cfg := Config{
-		Endpoints: []string{"http://m1:2379", "http://m2:2379"}, Seed: 1, Epoch: epoch, End: epoch.Add(300 * time.Millisecond),
-		FinalRead: true,
-	}
-	for _, w := range All() {
-		w.PauseNanos, w.Keys = int64(20*time.Millisecond), 1
-		cfg.Workloads = append(cfg.Workloads, w)
-	}
-	var out bytes.Buffer
-	require.NoError(t, Run(transport.NewMemory().Host("c1"), cfg, &out))
-	h, err := jepsen.ReadHistory(&out)
-	require.NoError(t, err)
-	members, processes := map[string]bool{}, map[int]bool{}
-	for i := range h {
-		if processes[h[i].Process] = true; h[i].Process >= cfg.Clients() {
-			require.Equal(t, cfg.Clients(), h[i].Process)
-			members[h[i].Member] = true
+	synctest.Test(t, func(t *testing.T) {
+		epoch := time.Now()
+		cfg := Config{
+			Endpoints: []string{"http://m1:2379", "http://m2:2379"}, Seed: 1, Epoch: epoch, End: epoch.Add(300 * time.Millisecond),
+			PatientUntil: epoch.Add(time.Second), FinalRead: true,
 		}
-	}
-	assert.Len(t, processes, cfg.Clients()+1)
-	assert.Len(t, members, 2)
+		for _, w := range All() {
+			w.PauseNanos, w.Keys = int64(20*time.Millisecond), 1
+			cfg.Workloads = append(cfg.Workloads, w)
+		}
+		var out bytes.Buffer
+		require.NoError(t, Run(transport.NewMemory().Host("c1"), cfg, &out))
+		h, err := jepsen.ReadHistory(&out)
+		require.NoError(t, err)
+		members, processes := map[string]bool{}, map[int]bool{}
+		for i := range h {
+			if processes[h[i].Process] = true; h[i].Process >= cfg.Clients() {
+				require.Equal(t, cfg.Clients(), h[i].Process)
+				members[h[i].Member] = true
+			}
+		}
+		assert.Len(t, processes, cfg.Clients()+1)
+		assert.Len(t, members, 2)
+	})
 }
 
 func TestRunRefuses(t *testing.T) {

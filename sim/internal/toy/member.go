@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -140,6 +141,7 @@ func (m *toyMember) serve(ctx *fasthttp.RequestCtx) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	status, answer := m.apply(ctx)
+	ctx.Response.Header.Set("X-Etcd-Index", strconv.FormatUint(uint64(m.Last), 10))
 	ctx.SetStatusCode(status)
 	if err := json.NewEncoder(ctx).Encode(answer); err != nil {
 		panic(err)
@@ -151,6 +153,9 @@ func (m *toyMember) apply(ctx *fasthttp.RequestCtx) (int, any) {
 	key := string(ctx.Path())
 	old, exists := m.Keys[key]
 	node := func(k toyKey) map[string]any { return map[string]any{"value": k.Value, "modifiedIndex": k.Index} }
+	if string(ctx.QueryArgs().Peek("wait")) == "true" { // every watch sees the last change at once
+		return 200, map[string]any{"action": "set", "node": map[string]any{"key": "/", "modifiedIndex": m.Last}}
+	}
 	if string(ctx.Method()) != "PUT" && !exists {
 		return 404, map[string]any{"errorCode": 100}
 	}

@@ -1,0 +1,94 @@
+package sim
+
+import (
+	"testing"
+
+	"holdfast/sim/disk"
+
+	"github.com/stretchr/testify/assert"
+)
+
+// testNemesis is the nemesis of three members that nothing runs on.
+func testNemesis() *nemesis {
+	w := &world{timeline: &timeline{}, plan: Plan{Nodes: 3, CalmAtNanos: 1e10}, trace: plain()}
+	s := &scenario{w: w}
+	for i := range 3 {
+		m := w.add(&machine{name: memberName(i), disk: disk.New()})
+		m.proc = &process{m: m}
+		s.members = append(s.members, m)
+	}
+	s.client = w.add(&machine{name: "c1", disk: disk.New(), endsItself: true})
+	w.net = newNetwork(w, len(w.machines))
+	return newNemesis(s, nil)
+}
+
+// Of two faults that set the same thing the later one holds until its own end.
+func TestLaterFaultHolds(t *testing.T) {
+	n := testNemesis()
+	m := n.s.members[0]
+	n.strike(Fault{ID: 1, Kind: "slow-disk", Member: "m1", N: 10, For: 100})
+	n.strike(Fault{ID: 2, Kind: "slow-disk", Member: "m1", N: 20, For: 200})
+	n.strike(Fault{ID: 3, Kind: "slow-disk", Member: "m2", N: 30, For: 300})
+	n.undo[1]()
+	assert.EqualValues(t, 20, m.cond.syncFactor)
+	assert.EqualValues(t, 30, n.s.members[1].cond.syncFactor)
+	n.undo[2]()
+	assert.Zero(t, m.cond.syncFactor)
+	assert.EqualValues(t, 30, n.s.members[1].cond.syncFactor)
+
+	n.strike(Fault{ID: 4, Kind: "flaky", Member: "m1", Other: "m2", N: 10, For: 100})
+	n.strike(Fault{ID: 5, Kind: "flaky", Member: "m1", Other: "m3", N: 20, For: 200})
+	n.undo[4]()
+	assert.Zero(t, n.s.w.net.condition(0, 1).BreakPerMillion, "another link's fault holds nothing here")
+	assert.Equal(t, 20_000, n.s.w.net.condition(0, 2).BreakPerMillion)
+}
+
+// A link is clogged for as long as any fault wants it so.
+func TestClogsAreCounted(t *testing.T) {
+	n := testNemesis()
+	n.strike(Fault{ID: 1, Kind: "clog", Member: "m1", Other: "m2", For: 100})
+	n.strike(Fault{ID: 2, Kind: "clog", Member: "m1", Other: "m2", For: 200})
+	n.undo[2]()
+	assert.True(t, n.s.w.net.condition(0, 1).Clogged)
+	n.undo[1]()
+	assert.False(t, n.s.w.net.condition(0, 1).Clogged)
+}
+
+// A member is destroyed only while nothing else is wrong with the others, and what was armed before does not go off
+// afterwards.
+func TestDestructionNeedsAWholeCluster(t *testing.T) {
+	n := testNemesis()
+	assert.True(t, n.mayDestroy())
+	n.s.members[1].stallClock(1e9)
+	assert.False(t, n.mayDestroy(), "a clock stands still")
+	n.s.w.now = 2e9
+	assert.True(t, n.mayDestroy())
+	n.s.members[2].cond.aim = &aim{}
+	n.strike(Fault{ID: 1, Kind: "wipe", Member: "m1", For: 100})
+	assert.Nil(t, n.s.members[2].cond.aim)
+	assert.Equal(t, 1, n.lost)
+	assert.False(t, n.mayDestroy(), "one of three is all that a quorum can mend")
+}
+
+// Rot that finds nothing to flip has destroyed nobody, and does not count.
+func TestRotOfNothing(t *testing.T) {
+	n := testNemesis()
+	m := n.s.members[0]
+	n.strike(Fault{ID: 1, Kind: "rot", Member: "m1", For: 100})
+	m.proc.die()
+	assert.Empty(t, m.cond.lost)
+	assert.Zero(t, n.lost)
+	assert.Empty(t, n.s.w.counts.Faults)
+}
+
+// A fault that waits for its moment counts when that has come.
+func TestArmedFaultsCountWhenTheyGoOff(t *testing.T) {
+	n := testNemesis()
+	n.strike(Fault{ID: 1, Kind: "aimed-kill", Member: "m1", N: 0, For: 100})
+	n.strike(Fault{ID: 2, Kind: "disk-error", Member: "m2", N: 0, For: 100})
+	assert.Empty(t, n.s.w.counts.Faults)
+	n.s.members[0].takeAim(disk.OpSync, "/m1.data/raft/stable/x")
+	assert.NotZero(t, n.s.members[1].diskFault(disk.OpWrite).Errno)
+	assert.Equal(t, map[string]int{"aimed-kill": 1, "disk-error": 1}, n.s.w.counts.Faults)
+	assert.True(t, n.s.members[1].cond.excuses(end{exited: true, code: 1}, 1))
+}
