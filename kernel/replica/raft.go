@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -209,7 +210,7 @@ func (r *Replica) rebuildIfStuck() error {
 	if !r.stuck(n.Raft) {
 		return nil
 	}
-	r.logf("rebuild: raft believes in log index %d, which an install removed", n.LastIndex())
+	r.logf("rebuild: raft believes in a log up to index %d, which an install removed", n.LastIndex())
 	// The new raft restores the snapshot once more; until it has caught up
 	// again, local reads would go back.
 	r.served.Store(&served{r.state.term.Load(), r.state.applied.Load()})
@@ -234,9 +235,26 @@ func (r *Replica) rebuildIfStuck() error {
 // in a snapshot. Its belief is read first: an append beside this makes the log
 // longer before it makes raft believe.
 func (r *Replica) stuck(n *raft.Raft) bool {
-	believed := n.LastIndex()
+	stats := n.Stats()
 	last, err := r.log.LastIndex()
-	return err == nil && last == 0 && believed > r.lastSnapshot()
+	list, listErr := r.snapshots.List()
+	if err != nil || listErr != nil || last != 0 || len(list) == 0 {
+		return false
+	}
+	return believesBeyond(stats, list[0])
+}
+
+// believesBeyond tells whether raft, by its statistics, takes an entry for its
+// last one that a snapshot does not cover: one behind it, or one at its very end
+// of another term. Of two ends at the same index raft prefers the log's, and
+// finds that nothing fits it.
+func believesBeyond(stats map[string]string, s *raft.SnapshotMeta) bool {
+	index, err := strconv.ParseUint(stats["last_log_index"], 10, 64)
+	term, termErr := strconv.ParseUint(stats["last_log_term"], 10, 64)
+	if err != nil || termErr != nil {
+		return true // it has changed how it tells: better one rebuild too many
+	}
+	return index > s.Index || index == s.Index && term != s.Term
 }
 
 // leadership is what this member knows of who leads.
