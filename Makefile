@@ -88,7 +88,7 @@ determinism: guest ## fifty seeds from FROM, each played twice and compared step
 	bin/holdfast-sim determinism --from $(FROM) --seeds 50 --duration 20s
 
 mutants: guest ## hunt every planted fault for BUDGET of CPU time, and write docs/mutants.md
-	bin/holdfast-sim mutants --from $(HUNTFROM) --budget $(BUDGET) --nodes 3 --duration 20s
+	bin/holdfast-sim mutants --from $(HUNTFROM) --budget $(BUDGET) --nodes 3 --duration 14s
 
 bench-sim: guest ## virtual seconds per CPU second, at work and idle
 	bin/holdfast-sim bench

@@ -141,31 +141,42 @@ func Schedule(o Options, p *Plan) []Fault {
 		}
 		out = append(out, drawFault(d, k, n, at, p))
 	}
-	if o.Faults == nil && p.EndNanos == p.CalmAtNanos {
-		out = append(out, drawClosing(d, p))
+	if o.Faults == nil {
+		out = append(out, drawClosing(d, p)...)
 	}
 	slices.SortStableFunc(out, func(a, b Fault) int { return cmp.Compare(a.At, b.At) })
 	return out
 }
 
-// drawClosing draws the fault with which a run ends whose clients fall silent then: a leader that was deposed comes back to a
-// cluster that has nothing more to tell it.
-func drawClosing(d draws, p *Plan) Fault {
-	name := []string{"stale-leader", "stale-leader", "stale-leader", "isolate"}[d.at(forFaults, closingID, 1)%4]
-	f := drawFault(d, faultKind(name), closingID, 0, p)
-	if name == "stale-leader" && d.at(forFaults, closingID, 7)%3 < 2 {
-		f.N = aloneReached // its log grows, and nobody else's
+// drawClosing draws the fault with which a run's faults end, if any: a leader that was deposed comes back. If clients fall
+// silent then, the cluster has nothing more to tell it.
+func drawClosing(d draws, p *Plan) []Fault {
+	pick := func(which uint64, of int64) int64 { return d.between(forFaults, closingID, which, 0, of) }
+	name, form := "stale-leader", int64(lateAsked)
+	switch silent := p.EndNanos == p.CalmAtNanos; {
+	case silent && pick(1, 4) == 0:
+		name = "isolate"
+	case silent && pick(7, 3) < 2:
+		form = aloneReached // its log grows, and nobody else's
+	case silent:
+		form = pick(8, lateAsked)
+	case pick(1, 2) == 0:
+		return nil
 	}
-	f.Leader, f.For = true, min(d.between(forFaults, closingID, 3, closingShortest, closingLongest), p.CalmAtNanos-firstFault)
+	f := drawFault(d, faultKind(name), closingID, 0, p)
+	if f.Leader = true; name == "stale-leader" {
+		f.N = form
+	}
+	f.For = min(d.between(forFaults, closingID, 3, closingShortest, closingLongest), p.CalmAtNanos-firstFault)
 	f.At = p.CalmAtNanos - f.For
-	return f
+	return []Fault{f}
 }
 
 // closingID is the number of the closing fault, and how long it lasts: an election, and a few writes.
 const (
 	closingID       = 2_000_000
-	closingShortest = 1_200_000_000
-	closingLongest  = 3_000_000_000
+	closingShortest = 1_400_000_000
+	closingLongest  = 3_200_000_000
 )
 
 // drawFault draws the n-th fault, of a kind and at a time.

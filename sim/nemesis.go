@@ -199,7 +199,7 @@ func (n *nemesis) staleLeader(f *Fault) (string, func()) {
 		members, clients := n.cutAll(both), n.cutClients(func(other *machine) bool { return other == m })
 		return "cut off from clients, too, for a while, with its clock standing still for longer",
 			n.until(halfway, func() { members(); clients() })
-	case 6, 7:
+	case lateAsked, lateAsked + 1:
 		return "nobody hears it, late answers reach it, and before them clients who have been with another, with its clock standing still",
 			n.lateQuestions(m, f)
 	}
@@ -211,8 +211,11 @@ func (n *nemesis) staleLeader(f *Fault) (string, func()) {
 	return text, func() { members(); clients() }
 }
 
-// aloneReached is the stale leader's form in which clients reach nobody else.
-const aloneReached = 8
+// Forms of the stale leader: clients come to it late, or reach nobody else.
+const (
+	lateAsked    = 6
+	aloneReached = 8
+)
 
 // until undoes something at a moment, or earlier, when its fault ends.
 func (n *nemesis) until(at int64, undo func()) func() {

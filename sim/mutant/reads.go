@@ -17,9 +17,10 @@ var reads = []Mutant{
 		ID:    "M41",
 		Fault: "a quorum read is confirmed by raft's VerifyLeader, which counts answers to heartbeats sent before the read",
 		Known: "hashicorp/raft v1.8.0, raft.go, verifyLeader; a stale read was reproduced with it",
-		Hard: "It takes an answer of a follower that was under way when the read came, and a leader that does not notice its fall " +
-			"until that answer is there: the fault stale-leader, form 1, makes them, but a client must ask the deposed leader in " +
-			"the moments between the first write confirmed by the new one and the late answer.",
+		Hard: "It takes an answer of a follower that was under way when the read came, a leader that does not notice its fall until " +
+			"that answer is there, and no read before the first write that the new leader confirms, for one that waits holds all " +
+			"others up: the fault stale-leader, forms 6 and 7, makes them, but somebody must read what was written, through the " +
+			"deposed leader, in those moments. It would take more seeds.",
 		Edits: []patch.Edit{{
 			File: "kernel/replica/rounds.go",
 			Old: `		n.VerifyLeader()

@@ -49,9 +49,9 @@ var snapshots = []Mutant{
 		ID:    "M42",
 		Fault: "raft is not built anew after an install below the last index that it believes in, and refuses all entries from then on",
 		Known: "hashicorp/raft#697",
-		Hard: "The member does get stuck, about as often as logs are cut down that far, but the next snapshot beyond its cached " +
-			"index frees it, and with clients writing all the time that comes within a second. It would take seeds whose clients " +
-			"fall silent when the faults end, so that a stuck member stays stuck and the read through it fails.",
+		Hard: "A stuck member is freed by the next snapshot beyond its cached index, and with clients writing all the time that comes " +
+			"within a second: it shows only in seeds whose clients fall silent when the faults end, with a leader just deposed whose " +
+			"log is longer than the snapshot that it is sent. It would take more of those.",
 		Edits: []patch.Edit{
 			{
 				File: "kernel/replica/raft.go",
