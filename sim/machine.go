@@ -299,7 +299,7 @@ func (h diskHooks) After(op disk.Op, path string, a, b int64, data []byte, errno
 	if data == nil {
 		data = []byte(path)
 	}
-	if m := h.p.m; op == disk.OpWrite && errno != 0 && m.cond.full {
+	if m := h.p.m; errno == sys.EIO && m.cond.full {
 		m.cond.excuseFor("a full disk", h.p.local)
 	}
 	h.p.step(opDisk+opcode(op), uint64(a), uint64(b), uint64(errno), data)
