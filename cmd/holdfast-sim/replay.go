@@ -43,7 +43,7 @@ func replayLog(ctx context.Context, c *cli.Command, stdout, stderr io.Writer) (i
 	if err = writeReport(c.String("report"), s, o, rep, err); err != nil {
 		return 0, err
 	}
-	compareHashes(stdout, d, rep, same && o.UntilStep == 0 && whole(rep))
+	compareHashes(stdout, d, rep, same && c.Uint64("until-step") == 0 && whole(rep))
 	fmt.Fprintln(stdout, rep.Line())
 	return rep.Verdict.ExitCode(), nil
 }
