@@ -84,28 +84,38 @@ func (m *machine) diskFault(op disk.Op) disk.Fault {
 	return disk.Fault{Errno: sys.EIO, Chance: c.chance}
 }
 
-// aim is a kill that waits for its moment: the next operation on a file of some kind, and so many host calls more.
+// aim is a kill that waits for its moment: an operation on a file of some kind, and so many host calls more.
 type aim struct {
-	path  string // part of the file's path
-	write bool   // only an operation that writes counts
+	path  string  // part of the file's path
+	op    disk.Op // only such an operation counts; anyOp: each
+	skip  int64   // so many of them are let pass
 	calls int64
 	down  int64  // how long it stays down then
 	die   func() // what else happens then; nil: nothing
 	kind  string // the fault that it is
 }
 
-// aims are what an aimed kill may wait for, and up to how many host calls more it then leaves: all that belongs to a vote,
-// but of a log write hardly more than itself, which a power cut tears.
+const anyOp = disk.Op(0)
+
+// aims are what an aimed kill may wait for, how many of it it may let pass, and up to how many host calls more it then
+// leaves: all that belongs to a vote, or what lies between two records of it; but of a log write hardly more than itself,
+// which a power cut tears.
 var aims = []struct {
-	path  string
-	write bool
-	calls int64
-}{{"/stable/", false, 48}, {"/stable/", false, 48}, {"/log/", true, 2}, {"/log/", true, 6}, {"/snapshots/", false, 24}}
+	path        string
+	op          disk.Op
+	skip, calls int64
+}{
+	{"/stable/", anyOp, 0, 48}, {"/stable/", disk.OpRename, 1, 12}, {"/stable/", disk.OpRename, 1, 12},
+	{"/log/", disk.OpWrite, 0, 2}, {"/log/", disk.OpWrite, 0, 6}, {"/snapshots/", anyOp, 0, 24},
+}
 
 // takeAim dooms the process if this is what the nemesis waits for.
 func (m *machine) takeAim(op disk.Op, path string) {
 	a := m.cond.aim
-	if a == nil || !strings.Contains(path, a.path) || a.write && op != disk.OpWrite {
+	if a == nil || !strings.Contains(path, a.path) || a.op != anyOp && op != a.op {
+		return
+	}
+	if a.skip--; a.skip >= 0 {
 		return
 	}
 	m.cond.aim = nil

@@ -170,7 +170,7 @@ func (n *nemesis) aimed(f *Fault, and func(*machine)) (string, func()) {
 		return "", nil
 	}
 	at := aims[f.N%256%int64(len(aims))]
-	a := &aim{path: at.path, write: at.write, calls: (f.N >> 8) % at.calls, down: f.For, kind: f.Kind}
+	a := &aim{path: at.path, op: at.op, calls: (f.N >> 8) % at.calls, skip: (f.N >> 8) / at.calls % (at.skip + 1), down: f.For, kind: f.Kind}
 	if and != nil {
 		a.die = func() { and(m) }
 	}

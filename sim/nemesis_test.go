@@ -84,11 +84,26 @@ func TestRotOfNothing(t *testing.T) {
 // A fault that waits for its moment counts when that has come.
 func TestArmedFaultsCountWhenTheyGoOff(t *testing.T) {
 	n := testNemesis()
-	n.strike(Fault{ID: 1, Kind: "aimed-kill", Member: "m1", N: 0, For: 100})
+	n.strike(Fault{ID: 1, Kind: "aimed-kill", Member: "m1", N: 0, For: 100}) // any work on a vote
 	n.strike(Fault{ID: 2, Kind: "disk-error", Member: "m2", N: 0, For: 100})
 	assert.Empty(t, n.s.w.counts.Faults)
 	n.s.members[0].takeAim(disk.OpSync, "/m1.data/raft/stable/x")
 	assert.NotZero(t, n.s.members[1].diskFault(disk.OpWrite).Errno)
 	assert.Equal(t, map[string]int{"aimed-kill": 1, "disk-error": 1}, n.s.w.counts.Faults)
 	assert.True(t, n.s.members[1].cond.excuses(end{exited: true, code: 1}, 1))
+}
+
+// An aim may let some of what it waits for pass.
+func TestAimSkips(t *testing.T) {
+	n := testNemesis()
+	m := n.s.members[0]
+	n.strike(Fault{ID: 1, Kind: "aimed-kill", Member: "m1", N: 12<<8 | 1, For: 100}) // the second record of a vote
+	m.takeAim(disk.OpWrite, "/m1.data/raft/stable/stable.tmp")
+	m.takeAim(disk.OpRename, "/m1.data/raft/stable/stable.tmp\x00/m1.data/raft/stable/stable")
+	assert.False(t, m.proc.doomed)
+	m.takeAim(disk.OpRename, "/m1.data/raft/snapshots/x.tmp\x00/m1.data/raft/snapshots/x")
+	assert.False(t, m.proc.doomed)
+	m.takeAim(disk.OpRename, "/m1.data/raft/stable/stable.tmp\x00/m1.data/raft/stable/stable")
+	assert.True(t, m.proc.doomed)
+	assert.EqualValues(t, 0, m.proc.killAfter)
 }
