@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 
 	"github.com/cespare/xxhash/v2"
 )
@@ -210,8 +211,10 @@ func knownMember(name string, nodes int) bool {
 	return false
 }
 
-// madeElsewhere tells whether the log is known to come from another state of the simulator's sources than the one given.
+// madeElsewhere tells whether the log may come from another state of the simulator's sources than the one given: from
+// another commit, or from one with changes of its own. Who does not know commits vouches for both being the same.
 func (d *Decisions) madeElsewhere(commit string) bool {
 	known := func(c string) bool { return c != "" && c != "unknown" }
-	return known(d.Commit) && known(commit) && d.Commit != commit
+	changed := func(c string) bool { return strings.HasSuffix(c, "+changes") }
+	return known(d.Commit) && known(commit) && (d.Commit != commit || changed(commit))
 }

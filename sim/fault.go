@@ -154,9 +154,9 @@ func drawClosing(d draws, p *Plan) []Fault {
 	pick := func(which uint64, of int64) int64 { return d.between(forFaults, closingID, which, 0, of) }
 	name, form := "stale-leader", int64(lateAsked)
 	switch silent := p.EndNanos == p.CalmAtNanos; {
-	case silent && pick(1, 4) == 0:
+	case silent && pick(1, 6) == 0:
 		name = "isolate"
-	case silent && pick(7, 3) < 2:
+	case silent && pick(7, 5) < 4:
 		form = aloneReached // its log grows, and nobody else's
 	case silent:
 		form = pick(8, lateAsked)
@@ -211,7 +211,7 @@ const destructionID = 1_000_000
 func (k *kind) share() int64 {
 	switch {
 	case k.destroys:
-		return 30
+		return 45
 	case k.rarely:
 		return 65 // what comes of it is rare: it has to happen often
 	}

@@ -45,7 +45,17 @@ func whole() jepsen.History {
 	return jepsen.History{
 		op(0, 10, 20, jepsen.Write, jepsen.OK, "a", 5), op(1, 30, 40, jepsen.Read, jepsen.OK, "a", 5),
 		op(0, 110, 120, jepsen.Write, jepsen.OK, "b", 6), op(2, 130, 140, jepsen.Read, jepsen.OK, "b", 6),
+		readBack(jepsen.List, "/register"), readBack(jepsen.Watch, "/"),
 	}
+}
+
+// readBack is what is asked of every member beside its keys.
+func readBack(kind jepsen.Kind, key string) jepsen.Operation {
+	o := op(2, 150, 160, kind, jepsen.OK, "", 0)
+	if o.Key, o.EtcdIndex, o.Missing = key, 6, true; kind == jepsen.Watch {
+		o.Call, o.Return, o.Missing = 170, 180, false
+	}
+	return o
 }
 
 // A run is green only if clients were served when all was healed, and soon.
@@ -54,12 +64,17 @@ func TestJudgeAsksForProgress(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, VerdictOK, rep.Verdict, rep.Detail)
 
+	headless := whole()
+	headless[5].EtcdIndex = 0
 	late := whole()
 	late[2].Return += int64(progressWithin) + 100
 	for name, h := range map[string]jepsen.History{
 		"no operation":                    nil,
-		"no write confirmed in phase two": {whole()[0], whole()[1]},
+		"no write confirmed in phase two": append(whole()[:2], whole()[4:]...),
 		"no read confirmed in phase two":  whole()[:3],
+		"no directory read back":          append(whole()[:4], whole()[5]),
+		"no watch begun":                  whole()[:5],
+		"a watch without a head":          headless,
 		"a write confirmed late":          late[:3],
 	} {
 		rep, err = judged(t, h, true, nil)
@@ -70,7 +85,7 @@ func TestJudgeAsksForProgress(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, VerdictLiveness, rep.Verdict, "the clients did not finish")
 
-	silent := append(whole()[:2], op(2, 130, 140, jepsen.Read, jepsen.OK, "a", 5))
+	silent := append(whole()[:2], op(2, 130, 140, jepsen.Read, jepsen.OK, "a", 5), whole()[4], whole()[5])
 	quiet := func(w *world) { w.plan.EndNanos = w.plan.CalmAtNanos }
 	rep, err = judged(t, silent, true, quiet)
 	require.NoError(t, err)
@@ -94,7 +109,7 @@ func TestJudgeAsksForEveryReadBack(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, VerdictOK, rep.Verdict, rep.Detail)
 
-	other := op(2, 150, 160, jepsen.Read, jepsen.Fail, "", 0)
+	other := op(2, 190, 195, jepsen.Read, jepsen.Fail, "", 0)
 	other.Key = "/other"
 	rep, err = judged(t, append(whole(), other), true, nil)
 	require.NoError(t, err)

@@ -71,8 +71,7 @@ const (
 // workloadNames lists what --workload takes.
 func workloadNames() []string { return jepsen.Workloads() }
 
-// quietLast is how long before a run's length the faults end of which the clients are silent afterwards: they read everything
-// back in about that time.
+// quietLast is how long before a run's length the faults end of which the clients are silent afterwards.
 const quietLast = 2_000_000_000
 
 // Derive makes the plan of a run. It depends on Seed, Nodes, Duration and Workloads only.
@@ -107,15 +106,16 @@ func Derive(o Options) Plan {
 	if p.Knobs.HistoryEvents = int(pick(drawRing, 8, 64)); d.at(forOptions, drawRing, 1)%2 == 0 {
 		p.Knobs.HistoryEvents = int(d.between(forOptions, drawRing, 2, 64, 1001))
 	}
-	// In one run of three the clients fall silent with the last fault: whoever is behind then gets no further write, and no
+	// In two runs of five the clients fall silent with the last fault: whoever is behind then gets no further write, and no
 	// snapshot of it, to help him on.
-	quiet := d.at(forOptions, drawQuiet, 0)%3 == 0
+	quiet := d.at(forOptions, drawQuiet, 0)%5 < 2
 	if quiet {
 		p.CalmAtNanos = max(p.CalmAtNanos, whole-quietLast)
 		p.EndNanos = p.CalmAtNanos
 	}
-	// Two in five logs are cut down at every opportunity, so that whoever was away for a moment needs a snapshot.
-	if one := d.at(forOptions, drawSnapshotEntries, 1) % 5; one < 2 || quiet && one < 3 {
+	// Two in five logs, four of silent runs', are cut down at every opportunity, so that whoever was away for a moment needs a
+	// snapshot.
+	if one := d.at(forOptions, drawSnapshotEntries, 1) % 5; one < 2 || quiet && one < 4 {
 		p.Knobs.SnapshotEntries = uint64(d.between(forOptions, drawSnapshotEntries, 2, 1, 20))
 		if d.at(forOptions, drawSnapshotEntries, 3)%2 == 0 {
 			p.Knobs.SnapshotEntries = 1
@@ -126,7 +126,8 @@ func Derive(o Options) Plan {
 	if o.OpsPerSecond > 0 {
 		p.OpsPerSecond = o.OpsPerSecond
 	}
-	// Patient clients are still there when a leader wakes up; impatient ones fill its log with what nobody waits for.
+	// Patient clients are still there when a leader wakes up; impatient ones, a third, two of silent runs', fill its log with
+	// what nobody waits for.
 	p.TimeoutNanos = pick(drawTimeout, 800_000_000, 3_000_000_000)
 	if one := d.at(forOptions, drawTimeout, 1) % 3; one == 0 || quiet && one == 1 {
 		p.TimeoutNanos = d.between(forOptions, drawTimeout, 2, 100_000_000, 300_000_000)

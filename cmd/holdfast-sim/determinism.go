@@ -38,7 +38,7 @@ func sameTwice(ctx context.Context, r seedRange, play player, stdout io.Writer) 
 			if ctx.Err() != nil { // it was stopped half-way
 				return
 			}
-			if o.verdict() == sim.VerdictOK {
+			if o.verdict() == sim.VerdictOK || o.report != nil && o.verdict() == sim.VerdictTimeout && o.report.Fired == sim.FiredLimit {
 				equal++
 				note := ""
 				if n := o.report.CheckTimeouts; n > 0 {

@@ -163,9 +163,9 @@ func (r *Replica) hurryAlone(n *raft.Raft) error {
 }
 
 // logStore tells when raft has emptied the log. raft never resets its idea of
-// its last log index on an install: if that lies beyond the snapshot, it
-// refuses every entry until it is built anew (hashicorp/raft#697). The log is
-// emptied as the last step of an install.
+// its last entry on an install: if that lies beyond the snapshot, or at its very
+// index in another term, it refuses every entry until it is built anew
+// (hashicorp/raft#697). The log is emptied as the last step of an install.
 type logStore struct {
 	*wal.Log
 	emptied func()
@@ -207,8 +207,8 @@ func (r *Replica) rebuildIfStuck() error {
 	// raft's main loop takes this when what emptied the log is over and
 	// answered; the verdict itself does not count.
 	_ = n.await(n.VerifyLeader())
-	if !r.stuck(n.Raft) {
-		return nil
+	if stuck, err := r.stuck(n.Raft); err != nil || !stuck {
+		return err
 	}
 	r.logf("rebuild: raft believes in a log up to index %d, which an install removed", n.LastIndex())
 	// The new raft restores the snapshot once more; until it has caught up
@@ -234,14 +234,22 @@ func (r *Replica) rebuildIfStuck() error {
 // stuck tells whether raft believes in entries that are neither in the log nor
 // in a snapshot. Its belief is read first: an append beside this makes the log
 // longer before it makes raft believe.
-func (r *Replica) stuck(n *raft.Raft) bool {
+func (r *Replica) stuck(n *raft.Raft) (bool, error) {
 	stats := n.Stats()
 	last, err := r.log.LastIndex()
-	list, listErr := r.snapshots.List()
-	if err != nil || listErr != nil || last != 0 || len(list) == 0 {
-		return false
+	if err != nil {
+		return false, fmt.Errorf("end of the log: %w", err)
 	}
-	return believesBeyond(stats, list[0])
+	list, err := r.snapshots.List()
+	switch {
+	case err != nil:
+		return false, fmt.Errorf("list snapshots: %w", err)
+	case last != 0:
+		return false, nil
+	case len(list) == 0:
+		return believesBeyond(stats, &raft.SnapshotMeta{}), nil
+	}
+	return believesBeyond(stats, list[0]), nil
 }
 
 // believesBeyond tells whether raft, by its statistics, takes an entry for its

@@ -139,3 +139,27 @@ func TestBelievesBeyond(t *testing.T) {
 		assert.Equal(t, one.want, believesBeyond(map[string]string{"last_log_index": one.index, "last_log_term": one.term}, snapshot), one)
 	}
 }
+
+// A log that a member's own snapshot has emptied is no reason to build raft anew.
+func TestNoRebuildAfterCompaction(t *testing.T) {
+	c := newCluster(t, 1, func(cfg *Config) {
+		cfg.SnapshotEntries, cfg.SnapshotBytes, cfg.TrailingBytes = 1, 1<<20, 1
+		cfg.SnapshotCheck, cfg.SegmentBytes = 5*time.Millisecond, 256
+	})
+	r := c.live[0]
+	before := r.node()
+	emptied := func() bool {
+		last, err := r.log.LastIndex()
+		return err == nil && last == 0 && r.lastSnapshot() > 0
+	}
+	for i := range 5 {
+		c.put(r, "/k", fmt.Sprint(i))
+		c.eventually("the log is emptied", emptied)
+		require.NoError(t, r.rebuildIfStuck())
+	}
+	require.Same(t, before, r.node())
+	stats := before.Stats()
+	for _, key := range []string{"last_log_index", "last_log_term"} {
+		require.NotEmpty(t, stats[key], "raft must go on telling what it believes in")
+	}
+}

@@ -1,0 +1,107 @@
+package sim
+
+// staleLeader parts a leader from the others while its clock stands still, so that it does not step down by itself when
+// they elect another: what it then tells its clients must not be what it remembers. Half-way something comes through.
+func (n *nemesis) staleLeader(f *Fault) (string, func()) {
+	m, w := n.member(f), n.s.w
+	if m == nil {
+		return "", nil
+	}
+	n.stall(m, f.For)
+	v, halfway := m.index, w.now+f.For*6/10
+	both := func(from, to int) bool { return from == v || to == v }
+	switch f.N {
+	case 0:
+		return "cut off with its clock standing still", n.cutAll(both)
+	case 1, 4:
+		return "nobody hears it, and late answers reach it, with its clock standing still", n.lateAnswers(m, halfway)
+	case 2:
+		return "cut off for a while, with its clock standing still for longer", n.until(halfway, n.cutAll(both))
+	case 3:
+		members, clients := n.cutAll(both), n.cutClients(func(other *machine) bool { return other == m })
+		return "cut off from clients, too, for a while, with its clock standing still for longer",
+			n.until(halfway, func() { members(); clients() })
+	case lateAsked, lateAsked + 1:
+		return "nobody hears it, late answers reach it, and before them clients who have been with another, with its clock standing still",
+			n.lateQuestions(m, f)
+	}
+	members, clients := n.cutAll(both), n.cutClients(func(other *machine) bool { return other != m })
+	text := "cut off, and clients from all others, with its clock standing still"
+	if f.N == 5 {
+		members, text = n.until(halfway, members), "cut off for a while, and clients from all others for longer, with its clock standing still"
+	}
+	return text, func() { members(); clients() }
+}
+
+// Forms of the stale leader: clients come to it late, or reach nobody else.
+const (
+	lateAsked    = 6
+	aloneReached = 8
+)
+
+// until undoes something at a moment, or earlier, when its fault ends.
+func (n *nemesis) until(at int64, undo func()) func() {
+	done := false
+	once := func() {
+		if !done {
+			done = true
+			undo()
+		}
+	}
+	n.s.w.at(at, once)
+	return once
+}
+
+// lateAnswers holds up what the others say to a member, then cuts it off from their ears, and lets it hear at the given
+// moment what they had said before.
+func (n *nemesis) lateAnswers(m *machine, at int64) func() {
+	w := n.s.w
+	var release []func()
+	for _, other := range n.s.members {
+		if other != m {
+			release = append(release, n.clogged(other, m))
+		}
+	}
+	free := n.until(at, func() {
+		for _, f := range release {
+			f()
+		}
+	})
+	mend, over := func() {}, false
+	w.at(w.now+lastWords, func() {
+		if !over {
+			mend = n.cutAll(func(from, _ int) bool { return from == m.index })
+		}
+	})
+	return func() { over = true; free(); mend() }
+}
+
+// lateQuestions keeps clients away from a member for half of the time, so that it has nothing to answer when they come; and
+// gives them a while, before the late answers of the others do.
+func (n *nemesis) lateQuestions(m *machine, f *Fault) func() {
+	now := n.s.w.now
+	mend := n.cutClients(func(other *machine) bool { return other == m })
+	clients := n.until(now+f.For/2, func() {
+		n.s.w.net.resetConns(n.s.client.index, m.index, false) // what they asked meanwhile is asked no more
+		mend()
+	})
+	members := n.lateAnswers(m, now+f.For*8/10)
+	return func() { clients(); members() }
+}
+
+// lastWords is how long a leader is still heard whose answers are held up already: so that there are some.
+const lastWords = 120_000_000
+
+// cutClients parts members from the clients.
+func (n *nemesis) cutClients(whom func(*machine) bool) func() {
+	set := func(on bool) {
+		for _, m := range n.s.members {
+			if whom(m) {
+				n.cut(n.s.client, m, on)
+				n.cut(m, n.s.client, on)
+			}
+		}
+	}
+	set(true)
+	return func() { set(false) }
+}
