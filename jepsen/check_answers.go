@@ -6,8 +6,8 @@ import (
 )
 
 // checkAnswers holds each answer against what the documents allow at all: no
-// request is answered with a code or a status that they do not give to it, nor
-// with what is no answer of the API.
+// request is answered with a code, a status or, of a read, an action that they do
+// not give to it, nor with what is no answer of the API.
 func checkAnswers(r *Run, _ Limits) Result {
 	c := &collector{checker: "answers"}
 	for i := range r.History {
@@ -45,14 +45,18 @@ var codesOf = map[Kind][]int{
 	Stream:    {codeEventCleared},
 }
 
-// misanswered says why no server may ever give this answer; "" if one may. A
-// member in trouble answers with status 500 and above, and code 300; one that
-// got a request too slowly with 408.
+// actionGet is the action of what answers a read.
+const actionGet = "get"
+
+// misanswered says why no server may ever give this answer; "" if one may.
+// Changes' actions are held against what the log has of them elsewhere; those of
+// a watch's events, too.
 func misanswered(o *Operation) string {
-	const requestTimeout = 408
 	switch {
-	case o.Status >= 500 || o.Status == requestTimeout:
+	case inTrouble(o):
 		return ""
+	case o.Op.Reads() && !watches(o.Op) && o.Action != "" && o.Action != actionGet:
+		return fmt.Sprintf("was answered with action %q, which is not that of a read", o.Action)
 	case o.Status != 0:
 		return fmt.Sprintf("was answered with status %d, which does not go with what was answered (code %d): %s", o.Status, o.ErrorCode, o.Error)
 	case o.ErrorCode == 0, internal(o.ErrorCode), slices.Contains(codesOf[o.Op], o.ErrorCode),
@@ -60,4 +64,12 @@ func misanswered(o *Operation) string {
 		return ""
 	}
 	return fmt.Sprintf("was refused with code %d, which there is not for such a request: %s", o.ErrorCode, o.Error)
+}
+
+// inTrouble tells the answers of a member that could not: status 500 and above,
+// or 408 of one that got a request too slowly, either with an internal code or,
+// below the API, with none. A refusal by the store has a status of its own.
+func inTrouble(o *Operation) bool {
+	const requestTimeout = 408
+	return (o.Status >= 500 || o.Status == requestTimeout) && (o.ErrorCode == 0 || internal(o.ErrorCode))
 }

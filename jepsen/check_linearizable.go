@@ -7,15 +7,24 @@ import (
 	"github.com/anishathalye/porcupine"
 )
 
-// checkLinearizable searches for an order that explains all answers, without
-// believing the indices that the store claims: per key where a key lives a
-// life of its own (no time to live, no removed directory above it), and for the
-// whole tree where the history is short. What is longer than the limits is
-// passed over and not counted; a search that does not end in time gives the
-// verdict timeout.
+// checkLinearizable searches for an order that explains all answers: per key
+// where a key lives a life of its own (no time to live, no removed directory
+// above it), and for the whole tree where the history is short. What is longer
+// than the limits is passed over and not counted; a search that does not end in
+// time gives the verdict timeout.
 //
-// With a committed log nothing is left unknown: an unknown change that is in
-// the log happened by the time somebody applied it, any other never did.
+// The order does not come from the indices that answers state, but has to fit
+// them: the modifiedIndex of confirmed changes rises in it (per key, or over the
+// whole tree), a read shows that of the change it saw, and a compare with an
+// index is judged by it; on the whole tree the replaced index counts, too. So
+// wrong indices alone can make the search fail. An index that an answer leaves
+// out asks for nothing, though one confirmed change without makes the tree be
+// passed over. At createdIndex and X-Etcd-Index the search does not look.
+//
+// A committed log is believed in what happened and by when. With a whole one
+// nothing is left unknown: an unknown change that is in the log happened by the
+// time somebody applied it, any other never did. A confirmed one had happened by
+// then, too, if its answer came later.
 func checkLinearizable(r *Run, lim Limits) Result {
 	lim = lim.orDefaults()
 	c := &collector{checker: "linearizable"}

@@ -20,8 +20,13 @@ const (
 	quietOutage = 1500 * time.Millisecond
 	unrest      = 3 * time.Second
 	// headless is how long a watch may last that never had a head: that goes out
-	// at once.
-	headless = 2 * time.Second
+	// at once. One alone may have lain on a connection that died long ago.
+	headless        = 2 * time.Second
+	headlessWatches = 2
+	// unasked is the longest pause after an unanswered request before the next
+	// belongs to the same row: in a longer one nobody asked, so nobody knows
+	// whether the member would have answered.
+	unasked = 2 * time.Second
 	// failures in a row are needed beside the time: the first may be a connection
 	// that died long ago, and the second one that lay behind it, at the member.
 	failures = 3
@@ -34,14 +39,10 @@ const (
 // counts as the answer.
 //
 // Single failures are granted, and so are clients that are soon out of patience:
-// only a row that takes its time counts.
+// only a row that takes its time counts. The result's operations are those that
+// had to be answered, and either were or were not.
 func checkService(r *Run, _ Limits) Result {
 	c := &collector{checker: "service"}
-	for i := range r.History {
-		if r.History[i].answered() {
-			c.operations++
-		}
-	}
 	if r.CalmAt > 0 {
 		s := &serviceCheck{run: r, c: c}
 		s.findUnrest()
@@ -96,6 +97,8 @@ const (
 	toWatch  = "watches"
 )
 
+var services = [...]string{toChange, toRead, toLook, toWatch}
+
 func serviceOf(k Kind) string {
 	switch {
 	case watches(k):
@@ -108,13 +111,22 @@ func serviceOf(k Kind) string {
 	return toChange
 }
 
-// row is what one client asks one member for, in one way.
-type row struct {
-	process         int
-	member, service string
+// asking is one client's dealings with one member.
+type asking struct {
+	process int
+	member  string
 }
 
-// check follows each row for failures that follow each other.
+// row is what one client asks one member for, in one way.
+type row struct {
+	asking
+	service string
+}
+
+// check follows each row for failures that follow each other. A pause in one row
+// is none as long as the client asks the same member for something else, and
+// gets no answer to that either: who is silent to everything must not get off
+// because each service is asked for in its turn.
 func (s *serviceCheck) check() {
 	sorted := make([]*Operation, 0, len(s.run.History))
 	last := map[int]*Operation{} // of each process
@@ -128,6 +140,7 @@ func (s *serviceCheck) check() {
 	slices.SortStableFunc(sorted, func(a, b *Operation) int { return cmp.Compare(a.Call, b.Call) })
 	failed := map[row][]*Operation{}
 	told := map[row]bool{}
+	silent := map[asking]int64{} // when the last request without an answer was given up
 	for _, o := range sorted {
 		member := s.run.member(o.Member)
 		if o.Call < s.run.CalmAt+int64(settle) || s.run.Absent[member] {
@@ -136,12 +149,20 @@ func (s *serviceCheck) check() {
 		if !s.run.Whole && last[o.Process] == o {
 			continue // it may have been under way when the run was broken off
 		}
-		at := row{o.Process, member, serviceOf(o.Op)}
+		s.c.operations++
+		at := row{asking{o.Process, member}, serviceOf(o.Op)}
 		if o.answered() {
 			delete(failed, at)
 			delete(told, at)
 			continue
 		}
+		if o.Call-silent[at.asking] > int64(unasked) {
+			for _, service := range services {
+				delete(failed, row{at.asking, service})
+				delete(told, row{at.asking, service})
+			}
+		}
+		silent[at.asking] = o.Return
 		failed[at] = append(failed[at], o)
 		if why := s.outage(failed[at]); why != "" && !told[at] {
 			told[at] = true
@@ -155,7 +176,7 @@ func (s *serviceCheck) outage(list []*Operation) string {
 	first, last := list[0], list[len(list)-1]
 	took := last.Return - first.Call
 	switch {
-	case watches(last.Op) && last.Return-last.Call >= int64(headless):
+	case withoutHead(list) >= headlessWatches:
 		return "a watch is told at once where it begins"
 	case len(list) < failures:
 		return ""
@@ -165,6 +186,16 @@ func (s *serviceCheck) outage(list []*Operation) string {
 		return "no member had a new role, a new life or another state meanwhile"
 	}
 	return ""
+}
+
+// withoutHead counts the watches that had ample time for a head.
+func withoutHead(list []*Operation) (n int) {
+	for _, o := range list {
+		if watches(o.Op) && o.Return-o.Call >= int64(headless) {
+			n++
+		}
+	}
+	return n
 }
 
 func (s *serviceCheck) tell(at row, list []*Operation, why string) {

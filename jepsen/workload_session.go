@@ -12,7 +12,13 @@ import (
 const (
 	moveOneIn = 60 // before a step
 	fleeOneIn = 8  // after an operation without an answer
+	goneOneIn = 2  // after one that nobody was there for
 )
+
+// gone is how soon an operation fails for want of anybody to do it. Who stays
+// with such a member only fails again and again; while who stays with one that
+// is silent may find out what a deposed leader says.
+const gone = 20 * time.Millisecond
 
 // session is one client at work.
 type session struct {
@@ -100,7 +106,14 @@ func (s *session) perform(o Operation) Operation {
 // do performs an operation; who gets no answer may try its luck elsewhere.
 func (s *session) do(o Operation) Operation {
 	o = s.perform(o)
-	if o.Outcome != OK && (o.Outcome == Unknown || o.ErrorCode == 0) && s.oneIn(fleeOneIn) {
+	if o.Outcome == OK || o.Outcome == Fail && o.ErrorCode != 0 {
+		return o
+	}
+	chance := fleeOneIn
+	if o.Outcome == Fail && o.Return-o.Call < int64(gone) {
+		chance = goneOneIn
+	}
+	if s.oneIn(chance) {
 		s.move()
 	}
 	return o

@@ -57,20 +57,20 @@ const (
 
 // kinds is the catalogue, in the order in which mixes are drawn: append only.
 var kinds = []kind{
-	{name: "isolate", weight: 4, shortest: time.Second, longest: 6 * time.Second, strike: (*nemesis).isolate},
-	{name: "one-way", about: "0: it hears nothing, 1: nobody hears it", weight: 3, shortest: time.Second, longest: 5 * time.Second, hi: 2, strike: (*nemesis).oneWay},
-	{name: "split", about: "bits: who is on which side", weight: 3, shortest: time.Second, longest: 5 * time.Second, lo: 1, hi: 1 << 16, strike: (*nemesis).split},
-	{name: "ring", about: "where it begins", weight: 2, shortest: time.Second, longest: 6 * time.Second, hi: MaxNodes, strike: (*nemesis).ring},
-	{name: "bridge", weight: 2, shortest: time.Second, longest: 6 * time.Second, strike: (*nemesis).bridge},
-	{name: "clog", weight: 3, shortest: 200 * time.Millisecond, longest: 4 * time.Second, strike: (*nemesis).clog},
+	{name: "isolate", weight: 4, shortest: time.Second, longest: 3500 * time.Millisecond, strike: (*nemesis).isolate},
+	{name: "one-way", about: "0: it hears nothing, 1: nobody hears it", weight: 3, shortest: time.Second, longest: 3500 * time.Millisecond, hi: 2, strike: (*nemesis).oneWay},
+	{name: "split", about: "bits: who is on which side", weight: 3, shortest: time.Second, longest: 3500 * time.Millisecond, lo: 1, hi: 1 << 16, strike: (*nemesis).split},
+	{name: "ring", about: "where it begins", weight: 2, shortest: time.Second, longest: 4 * time.Second, hi: MaxNodes, strike: (*nemesis).ring},
+	{name: "bridge", weight: 2, shortest: time.Second, longest: 4 * time.Second, strike: (*nemesis).bridge},
+	{name: "clog", weight: 3, shortest: 200 * time.Millisecond, longest: 3 * time.Second, strike: (*nemesis).clog},
 	{name: "slow-link", about: "added latency, in microseconds", weight: 2, shortest: time.Second, longest: 8 * time.Second, lo: 5_000, hi: 150_000, strike: (*nemesis).slowLink, holds: ofLink},
 	{name: "flaky", about: "resets per mille of segments", weight: 2, shortest: time.Second, longest: 6 * time.Second, lo: 1, hi: 30, strike: (*nemesis).flaky, holds: ofLink},
 	{name: "lossy", about: "lost segments per mille", weight: 2, shortest: time.Second, longest: 6 * time.Second, lo: 10, hi: 200, strike: (*nemesis).lossy, holds: ofLink},
 	{name: "reset", about: "1: one end only hears of it", weight: 2, hi: 2, strike: (*nemesis).reset},
-	{name: "kill", about: "host calls until it dies", weight: 5, shortest: 100 * time.Millisecond, longest: 4 * time.Second, hi: 300, strike: (*nemesis).kill, downs: true},
-	{name: "power-cut", about: "host calls until it is dark", weight: 5, shortest: 100 * time.Millisecond, longest: 4 * time.Second, hi: 300, strike: (*nemesis).powerCut, downs: true},
+	{name: "kill", about: "host calls until it dies", weight: 5, shortest: 100 * time.Millisecond, longest: 2500 * time.Millisecond, hi: 300, strike: (*nemesis).kill, downs: true},
+	{name: "power-cut", about: "host calls until it is dark", weight: 5, shortest: 100 * time.Millisecond, longest: 2500 * time.Millisecond, hi: 300, strike: (*nemesis).powerCut, downs: true},
 	{name: "blackout", about: "host calls until it is dark", weight: 2, shortest: 100 * time.Millisecond, longest: 2 * time.Second, hi: 300, strike: (*nemesis).blackout, downs: true},
-	{name: "pause", weight: 3, shortest: 100 * time.Millisecond, longest: 5 * time.Second, strike: (*nemesis).pause},
+	{name: "pause", weight: 3, shortest: 100 * time.Millisecond, longest: 3 * time.Second, strike: (*nemesis).pause},
 	{name: "slow-process", about: "delay of each turn, in microseconds", weight: 2, shortest: time.Second, longest: 5 * time.Second, lo: 200, hi: 20_000, strike: (*nemesis).slowProcess, holds: ofMember},
 	{name: "slow-disk", about: "times an fsync takes longer", weight: 2, shortest: time.Second, longest: 6 * time.Second, lo: 5, hi: 100, strike: (*nemesis).slowDisk, holds: ofMember},
 	{name: "hung-disk", weight: 1, shortest: 500 * time.Millisecond, longest: 12 * time.Second, strike: (*nemesis).hungDisk},
@@ -83,9 +83,10 @@ var kinds = []kind{
 	{name: "aimed-cut", about: "as of an aimed kill", weight: 6, shortest: 100 * time.Millisecond, longest: 2 * time.Second, hi: 48 << 8, strike: (*nemesis).aimedCut, downs: true, armed: true, rarely: true},
 	{name: "hiccup", weight: 4, shortest: 500 * time.Millisecond, longest: 1400 * time.Millisecond, strike: (*nemesis).pause},
 	{name: "blink", weight: 4, shortest: 400 * time.Millisecond, longest: 1600 * time.Millisecond, strike: (*nemesis).isolate},
-	{name: "stale-leader", about: "what comes through half-way, and who reaches it", weight: 10, shortest: 1600 * time.Millisecond, longest: 4 * time.Second, hi: 10, strike: (*nemesis).staleLeader, rarely: true},
+	{name: "stale-leader", about: "what comes through half-way, and who reaches it", weight: 10, shortest: 1600 * time.Millisecond, longest: 3400 * time.Millisecond, hi: 12, strike: (*nemesis).staleLeader, rarely: true},
 	{name: "rot", about: "which bit", weight: 1, shortest: 100 * time.Millisecond, longest: time.Second, hi: 1 << 32, strike: (*nemesis).rot, destroys: true, armed: true},
 	{name: "wipe", weight: 1, shortest: 100 * time.Millisecond, longest: time.Second, strike: (*nemesis).wipe, destroys: true},
+	{name: "vote-kill", about: "twice the host calls from the second record of a vote until whoever writes it dies; odd: its power fails", weight: 6, shortest: 800 * time.Millisecond, longest: 1800 * time.Millisecond, hi: 24, strike: (*nemesis).voteKill, downs: true, armed: true, rarely: true},
 }
 
 // FaultKinds lists the names of all kinds of faults.
@@ -121,14 +122,19 @@ func Schedule(o Options, p *Plan) []Fault {
 		return nil
 	}
 	out, total := drawDestructions(d, mix, p), int64(0)
+	last := p.CalmAtNanos - 500_000_000
+	if o.Faults == nil {
+		closing := drawClosing(d, p)
+		out, last = append(out, closing), min(last, closing.At) // it has its time for itself
+	}
 	mix = slices.DeleteFunc(mix, func(m mixed) bool { return m.destroys })
 	for _, m := range mix {
 		total += m.weight
 	}
-	pace := d.between(forFaults, 0, 0, 700_000_000, 3_000_000_000)
+	pace := d.between(forFaults, 0, 0, 400_000_000, 2_000_000_000)
 	for at, n := int64(firstFault), uint64(1); total > 0; n++ {
 		at += d.between(forFaults, n, 0, pace/4, pace*7/4)
-		if at >= p.CalmAtNanos-500_000_000 {
+		if at >= last {
 			break
 		}
 		k, which := mix[0].kind, d.between(forFaults, n, 1, 0, total)
@@ -141,27 +147,24 @@ func Schedule(o Options, p *Plan) []Fault {
 		}
 		out = append(out, drawFault(d, k, n, at, p))
 	}
-	if o.Faults == nil {
-		out = append(out, drawClosing(d, p)...)
-	}
 	slices.SortStableFunc(out, func(a, b Fault) int { return cmp.Compare(a.At, b.At) })
 	return out
 }
 
-// drawClosing draws the fault with which a run's faults end, if any: a leader that was deposed comes back. If clients fall
-// silent then, the cluster has nothing more to tell it.
-func drawClosing(d draws, p *Plan) []Fault {
+// drawClosing draws the fault with which a run's faults end: a leader that was deposed comes back. If clients fall silent
+// then, the cluster has nothing more to tell it.
+func drawClosing(d draws, p *Plan) Fault {
 	pick := func(which uint64, of int64) int64 { return d.between(forFaults, closingID, which, 0, of) }
 	name, form := "stale-leader", int64(lateAsked)
 	switch silent := p.EndNanos == p.CalmAtNanos; {
-	case silent && pick(1, 6) == 0:
+	case silent && pick(1, 10) == 0:
 		name = "isolate"
-	case silent && pick(7, 5) < 4:
-		form = aloneReached // its log grows, and nobody else's
-	case silent:
+	case silent && pick(7, 10) == 0:
 		form = pick(8, lateAsked)
+	case silent:
+		form = aloneReached // its log grows, and nobody else's
 	case pick(1, 2) == 0:
-		return nil
+		form = metFresh
 	}
 	f := drawFault(d, faultKind(name), closingID, 0, p)
 	if f.Leader = true; name == "stale-leader" {
@@ -169,13 +172,13 @@ func drawClosing(d draws, p *Plan) []Fault {
 	}
 	f.For = min(d.between(forFaults, closingID, 3, closingShortest, closingLongest), p.CalmAtNanos-firstFault)
 	f.At = p.CalmAtNanos - f.For
-	return []Fault{f}
+	return f
 }
 
 // closingID is the number of the closing fault, and how long it lasts: an election, and a few writes.
 const (
 	closingID       = 2_000_000
-	closingShortest = 1_400_000_000
+	closingShortest = 1_600_000_000
 	closingLongest  = 3_200_000_000
 )
 
@@ -183,7 +186,7 @@ const (
 func drawFault(d draws, k *kind, n uint64, at int64, p *Plan) Fault {
 	f := Fault{ID: int(n), Kind: k.name, At: at, N: d.between(forFaults, n, 2, k.lo, k.hi)}
 	f.For = min(d.between(forFaults, n, 3, int64(k.shortest), int64(k.longest)), p.CalmAtNanos-at)
-	f.Leader = d.at(forFaults, n, 4)%5 < 3 || k.name == "stale-leader"
+	f.Leader = d.at(forFaults, n, 4)%5 < 3 || k.name == "stale-leader" || k.name == "vote-kill"
 	first := d.between(forFaults, n, 5, 0, int64(p.Nodes))
 	f.Member = memberName(int(first))
 	f.Other = memberName(int((first + d.between(forFaults, n, 6, 1, int64(p.Nodes))) % int64(p.Nodes)))
@@ -210,10 +213,10 @@ const destructionID = 1_000_000
 // share is in how many of a hundred runs the kind is in the mix.
 func (k *kind) share() int64 {
 	switch {
-	case k.destroys:
-		return 45
 	case k.rarely:
 		return 65 // what comes of it is rare: it has to happen often
+	case k.name == "rot":
+		return 60 // hardly any bit matters
 	}
 	return 45
 }

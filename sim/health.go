@@ -105,9 +105,15 @@ var aims = []struct {
 	op          disk.Op
 	skip, calls int64
 }{
-	{"/stable/", anyOp, 0, 48}, {"/stable/", disk.OpRename, 1, 12}, {"/stable/", disk.OpRename, 1, 12},
-	{"/log/", disk.OpWrite, 0, 2}, {"/log/", disk.OpWrite, 0, 6}, {"/snapshots/", anyOp, 0, 24},
+	{stableFiles, anyOp, 0, 48}, {stableFiles, disk.OpRename, 1, 12}, {stableFiles, disk.OpRename, 1, 12},
+	{logFiles, disk.OpWrite, 0, 2}, {logFiles, disk.OpWrite, 0, 6}, {"/snapshots/", anyOp, 0, 24},
 }
+
+// Where a member keeps its term and vote, and its log.
+const (
+	stableFiles = "/stable/"
+	logFiles    = "/log/"
+)
 
 // takeAim dooms the process if this is what the nemesis waits for.
 func (m *machine) takeAim(op disk.Op, path string) {

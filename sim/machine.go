@@ -271,14 +271,19 @@ func (m *machine) powerCut(chance disk.Chance) {
 	m.w.tell(m.name, "dark", text)
 }
 
-// rot flips a bit of what the member keeps, most likely of its log; it tells whether there was any.
+// rot flips bits at up to three places of what the member keeps, most likely of its log; it tells whether there were any.
 func (m *machine) rot(chance disk.Chance) bool {
-	under := []string{"log", "log", "log", "log", "snapshots", "stable"}[chance(0)%6]
-	r, ok := m.disk.Rot(func(n uint64) uint64 { return chance(n + 1) }, m.name+".data/raft/"+under)
-	if ok {
-		m.w.tell(m.name, "rot", fmt.Sprintf("%+v", r))
+	flipped := false
+	for i := range 1 + chance(0)%3 {
+		first := (i + 1) << 16 // of the draws for this place
+		under := []string{"log", "log", "log", "log", "snapshots", "stable"}[chance(first)%6]
+		r, ok := m.disk.Rot(func(n uint64) uint64 { return chance(first + 1 + n) }, m.name+".data/raft/"+under)
+		if ok {
+			flipped = true
+			m.w.tell(m.name, "rot", fmt.Sprintf("%+v", r))
+		}
 	}
-	return ok
+	return flipped
 }
 
 // diskHooks ties a disk to the process that uses it.

@@ -170,12 +170,34 @@ func (n *nemesis) aimed(f *Fault, and func(*machine)) (string, func()) {
 		return "", nil
 	}
 	at := aims[f.N%256%int64(len(aims))]
+	if at.path == logFiles && m == n.s.w.leader {
+		// What a follower tears may be committed all the same, by the others: what it makes of it then counts.
+		if other := n.machine(f.Other); other.proc != nil && !other.proc.doomed && other.cond.lost == "" {
+			m, f.Member, f.Other = other, f.Other, f.Member
+		}
+	}
 	a := &aim{path: at.path, op: at.op, calls: (f.N >> 8) % at.calls, skip: (f.N >> 8) / at.calls % (at.skip + 1), down: f.For, kind: f.Kind}
 	if and != nil {
 		a.die = func() { and(m) }
 	}
 	m.cond.aim = a
 	return fmt.Sprintf("%d host calls after it works on %s", a.calls, a.path), nil
+}
+
+// voteKill makes an election, and lets one of those whom the leader leaves behind die when it has hardly written its vote.
+func (n *nemesis) voteKill(f *Fault) (string, func()) {
+	voter := n.member(&Fault{Member: f.Other})
+	if voter == nil {
+		return "", nil
+	}
+	a := &aim{path: stableFiles, op: disk.OpRename, skip: 1, calls: f.N / 2, down: f.For / 4, kind: f.Kind}
+	if f.N%2 == 1 {
+		chance := n.chance(f)
+		a.die = func() { voter.powerCut(chance) }
+	}
+	voter.cond.aim = a
+	_, mend := n.isolate(f)
+	return fmt.Sprintf("from all other members, and %s dies %d host calls after its vote", voter.name, a.calls), mend
 }
 
 // blackout cuts everybody's power; each comes back in its own time.

@@ -7,23 +7,25 @@ func (n *nemesis) staleLeader(f *Fault) (string, func()) {
 	if m == nil {
 		return "", nil
 	}
-	n.stall(m, f.For)
 	v, halfway := m.index, w.now+f.For*6/10
+	switch f.N {
+	case 1, 4:
+		return "nobody hears it, and late answers reach it, with its clock standing still", n.lateAnswers(m, halfway, f.For)
+	case lateAsked, lateAsked + 1:
+		return "nobody hears it, late answers reach it, and before them clients who have been with another, with its clock standing still",
+			n.lateQuestions(m, f)
+	}
+	n.stall(m, f.For)
 	both := func(from, to int) bool { return from == v || to == v }
 	switch f.N {
 	case 0:
 		return "cut off with its clock standing still", n.cutAll(both)
-	case 1, 4:
-		return "nobody hears it, and late answers reach it, with its clock standing still", n.lateAnswers(m, halfway)
 	case 2:
 		return "cut off for a while, with its clock standing still for longer", n.until(halfway, n.cutAll(both))
-	case 3:
+	case metFresh, 10, 11:
 		members, clients := n.cutAll(both), n.cutClients(func(other *machine) bool { return other == m })
 		return "cut off from clients, too, for a while, with its clock standing still for longer",
 			n.until(halfway, func() { members(); clients() })
-	case lateAsked, lateAsked + 1:
-		return "nobody hears it, late answers reach it, and before them clients who have been with another, with its clock standing still",
-			n.lateQuestions(m, f)
 	}
 	members, clients := n.cutAll(both), n.cutClients(func(other *machine) bool { return other != m })
 	text := "cut off, and clients from all others, with its clock standing still"
@@ -33,8 +35,10 @@ func (n *nemesis) staleLeader(f *Fault) (string, func()) {
 	return text, func() { members(); clients() }
 }
 
-// Forms of the stale leader: clients come to it late, or reach nobody else.
+// Forms of the stale leader: it meets clients and its successor at one time, with nothing of its own under way; clients come
+// to it late; or they reach nobody else.
 const (
+	metFresh     = 3
 	lateAsked    = 6
 	aloneReached = 8
 )
@@ -52,9 +56,9 @@ func (n *nemesis) until(at int64, undo func()) func() {
 	return once
 }
 
-// lateAnswers holds up what the others say to a member, then cuts it off from their ears, and lets it hear at the given
-// moment what they had said before.
-func (n *nemesis) lateAnswers(m *machine, at int64) func() {
+// lateAnswers holds up what the others say to a member, then cuts it off from their ears and stops its clock, and lets it
+// hear at the given moment what they had said before.
+func (n *nemesis) lateAnswers(m *machine, at, lasts int64) func() {
 	w := n.s.w
 	var release []func()
 	for _, other := range n.s.members {
@@ -70,22 +74,24 @@ func (n *nemesis) lateAnswers(m *machine, at int64) func() {
 	mend, over := func() {}, false
 	w.at(w.now+lastWords, func() {
 		if !over {
+			n.stall(m, lasts-lastWords) // not before: while it runs, the member goes on asking what is answered late
 			mend = n.cutAll(func(from, _ int) bool { return from == m.index })
 		}
 	})
 	return func() { over = true; free(); mend() }
 }
 
-// lateQuestions keeps clients away from a member for half of the time, so that it has nothing to answer when they come; and
-// gives them a while, before the late answers of the others do.
+// lateQuestions keeps clients away from a member for most of the time, so that it has nothing to answer when they come; and
+// gives them a while, before the late answers of the others do, while whoever asked first still waits.
 func (n *nemesis) lateQuestions(m *machine, f *Fault) func() {
-	now := n.s.w.now
+	w := n.s.w
+	come := w.now + f.For*6/10
 	mend := n.cutClients(func(other *machine) bool { return other == m })
-	clients := n.until(now+f.For/2, func() {
-		n.s.w.net.resetConns(n.s.client.index, m.index, false) // what they asked meanwhile is asked no more
+	clients := n.until(come, func() {
+		w.net.resetConns(n.s.client.index, m.index, false) // what they asked meanwhile is asked no more
 		mend()
 	})
-	members := n.lateAnswers(m, now+f.For*8/10)
+	members := n.lateAnswers(m, come+min(f.For*3/10, w.plan.TimeoutNanos*6/10), f.For)
 	return func() { clients(); members() }
 }
 

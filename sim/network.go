@@ -79,6 +79,7 @@ type pipe struct {
 	queue     []segment
 	last      int64  // arrival of the last one: none may overtake
 	stalled   bool   // the head could not arrive; nothing is planned
+	since     int64  // when it stalled
 	round     uint64 // tells an arrival that was planned before the pipe stalled
 	heldUntil int64  // nothing arrives before
 	orphaned  bool   // the sender has let go of what it sent: what gets lost is lost for good

@@ -182,13 +182,13 @@ func (n *network) hindered(to *socket) bool {
 			return true
 		}
 		in.queue[0].lost = true
-		in.stall()
+		in.stall(n.w.now)
 		if n.off[to.m.index] {
 			n.giveUpLater(to)
 		}
 		return true
 	case c.Clogged, in.heldUntil > n.w.now:
-		in.stall()
+		in.stall(n.w.now)
 		return true
 	case c.BreakPerMillion > 0 && n.chance(forFlaky, from, to.m.index)%million < uint64(c.BreakPerMillion):
 		n.counts.Broken++
@@ -198,8 +198,8 @@ func (n *network) hindered(to *socket) bool {
 	return false
 }
 
-func (in *pipe) stall() {
-	in.stalled = true
+func (in *pipe) stall(now int64) {
+	in.stalled, in.since = true, now
 	in.round++
 }
 
@@ -282,7 +282,8 @@ func (n *network) release(s *socket) {
 	in.stalled = false
 	at := n.w.now
 	if in.queue[0].lost {
-		at += n.wait(forResend, from, to, resendMinNanos, resendMaxNanos)
+		// Who gets no answer asks ever more rarely: the longer it was cut, the longer it may take until it tries again.
+		at += n.wait(forResend, from, to, resendMinNanos, max(resendMaxNanos, min(at-in.since, resendLastNanos)))
 	}
 	for i := range in.queue {
 		at = max(at, in.queue[i].at)

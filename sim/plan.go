@@ -113,12 +113,12 @@ func Derive(o Options) Plan {
 		p.CalmAtNanos = max(p.CalmAtNanos, whole-quietLast)
 		p.EndNanos = p.CalmAtNanos
 	}
-	// Two in five logs, four of silent runs', are cut down at every opportunity, so that whoever was away for a moment needs a
-	// snapshot.
-	if one := d.at(forOptions, drawSnapshotEntries, 1) % 5; one < 2 || quiet && one < 4 {
+	// Two in five logs, nine in ten of silent runs', are cut down at every opportunity, so that whoever was away for a moment
+	// needs a snapshot; even if nothing happened meanwhile but an election.
+	if one := d.at(forOptions, drawSnapshotEntries, 1) % 10; one < 4 || quiet && one < 9 {
 		p.Knobs.SnapshotEntries = uint64(d.between(forOptions, drawSnapshotEntries, 2, 1, 20))
-		if d.at(forOptions, drawSnapshotEntries, 3)%2 == 0 {
-			p.Knobs.SnapshotEntries = 1
+		if quiet || d.at(forOptions, drawSnapshotEntries, 3)%2 == 0 {
+			p.Knobs.SnapshotEntries = uint64(d.between(forOptions, drawSnapshotEntries, 4, 1, 3))
 		}
 		p.Knobs.SnapshotCheck, p.Knobs.TrailingBytes = 100*time.Millisecond, 1
 		p.Knobs.SegmentBytes = int(d.between(forOptions, drawSegment, 1, 256, 1024))

@@ -23,7 +23,8 @@ const (
 	loopbackNanos     = 20_000
 	nanosPerByte      = 1 // a gigabyte a second
 	resendMinNanos    = 5_000_000
-	resendMaxNanos    = 250_000_000
+	resendMaxNanos    = 250_000_000   // or as long as it was cut, if that is longer, up to
+	resendLastNanos   = 2_000_000_000 // this
 	keepAliveMaxNanos = 15_000_000_000
 	giveUpMinNanos    = 15_000_000_000 // a kernel sends again for so long to a machine that is off
 	giveUpMaxNanos    = 30_000_000_000

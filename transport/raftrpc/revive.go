@@ -12,6 +12,10 @@ import (
 // whoever waits on one sends nothing that would find that out: its request for
 // entries would wait for its whole time-out, and the peer be without entries for
 // as long. Heartbeats notice sooner that somebody is back.
+//
+// An install under way is not covered: it waits for its answer until its own
+// time-out ([Config.InstallAnswerTimeout] and the allowance for its size), however
+// soon its peer is back.
 type busy struct {
 	links []*link // requests for entries that wait for their answer
 	peers map[raft.ServerAddress]silence
