@@ -126,7 +126,7 @@ func (r *Replica) startRaft() error {
 	if err := stable.readBack(); err != nil {
 		return err
 	}
-	rf, err := raft.NewRaft(r.raftConfig(notify), fsm{r}, logStore{r.log, r.logEmptied}, stable, r.snapshots, r.transport.Raft())
+	rf, err := raft.NewRaft(r.raftConfig(notify), fsm{r}, logStore{r.log, r.logEmptied, r.covered}, stable, r.snapshots, r.transport.Raft())
 	if err != nil {
 		return fmt.Errorf("start raft: %w", err)
 	}
@@ -162,13 +162,37 @@ func (r *Replica) hurryAlone(n *raft.Raft) error {
 	return n.ReloadConfig(rc)
 }
 
-// logStore tells when raft has emptied the log. raft never resets its idea of
+// logStore is the log as raft has to see it.
+//
+// It tells when raft has emptied the log. raft never resets its idea of
 // its last entry on an install: if that lies beyond the snapshot, or at its very
 // index in another term, it refuses every entry until it is built anew
 // (hashicorp/raft#697). The log is emptied as the last step of an install.
+//
+// And it still knows the term of the entry with which the newest snapshot ends,
+// when the log has lost it. raft looks for the entry before the first of a
+// request in the log alone, unless it is the very end: a member whose log begins
+// right behind its snapshot, with a tail that nobody committed, would refuse
+// every request of a leader who has no later snapshot to send.
 type logStore struct {
 	*wal.Log
 	emptied func()
+	covered func() (index, term uint64)
+}
+
+// GetLog returns an entry, or of the newest snapshot's last one, if the log has
+// it no more, the index and the term. Nobody gets more of an entry that way: raft
+// sends or applies one only if it has the one before. The very first has none
+// before, and is therefore left out.
+func (s logStore) GetLog(index uint64, e *raft.Log) error {
+	err := s.Log.GetLog(index, e)
+	if errors.Is(err, raft.ErrLogNotFound) && index > 1 {
+		if end, term := s.covered(); end == index {
+			*e = raft.Log{Index: index, Term: term, Type: raft.LogNoop}
+			return nil
+		}
+	}
+	return err
 }
 
 func (s logStore) DeleteRange(lo, hi uint64) error {

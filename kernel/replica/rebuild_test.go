@@ -101,7 +101,7 @@ func TestRebuildAfterInstallAtCachedIndex(t *testing.T) {
 		end = c.live[lead].lastSnapshot()
 		return err == nil && first > 20 && end >= first-1
 	})
-	c.extend(old, term, end)
+	c.extend(old, term, 0, end)
 	c.start(old)
 	c.eventually("caught up", func() bool {
 		v, err := c.live[old].Local()
@@ -114,14 +114,15 @@ func TestRebuildAfterInstallAtCachedIndex(t *testing.T) {
 	})
 }
 
-// extend gives a member that is down entries of a term that nobody committed.
-func (c *trio) extend(i int, term, end uint64) {
+// extend gives a member that is down entries of a term that nobody committed,
+// behind its log, or behind an index if that is empty.
+func (c *trio) extend(i int, term, behind, end uint64) {
 	c.t.Helper()
 	l, err := wal.Open(filepath.Join(c.dir, fmt.Sprint(i), "log"), wal.Options{SegmentBytes: 4096, Fatal: func(err error) { c.t.Error(err) }})
 	require.NoError(c.t, err)
 	last, err := l.LastIndex()
 	require.NoError(c.t, err)
-	for index := last + 1; index <= end; index++ {
+	for index := max(last, behind) + 1; index <= end; index++ {
 		entry := kernel.AppendBatch(nil, kernel.Session{}, 0, nil)
 		require.NoError(c.t, l.StoreLog(&raft.Log{Index: index, Term: term, Type: raft.LogCommand, Data: entry}))
 	}

@@ -44,6 +44,7 @@ type Replica struct {
 	serving  atomic.Bool // local reads may be served, see ready
 	served   atomic.Pointer[served]
 	rebuilds chan struct{}
+	newest   newest
 	rebuilt  chan struct{} // closed when no rebuild will come any more
 
 	started   time.Time
@@ -159,6 +160,7 @@ func (r *Replica) start() error {
 			return transport.DialProto(ctx, r.cfg.Network, addr, transport.ProtoRaft)
 		},
 		AppliedIndex:     r.state.applied.Load,
+		Covered:          r.covered,
 		HeartbeatTimeout: 2 * r.cfg.ElectionTimeout,
 		Logf:             r.logf,
 	})

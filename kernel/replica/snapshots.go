@@ -2,6 +2,7 @@ package replica
 
 import (
 	"errors"
+	"sync"
 	"time"
 
 	"github.com/hashicorp/raft"
@@ -14,18 +15,10 @@ func (r *Replica) keepLogShort() {
 	defer r.wg.Done()
 	t := time.NewTicker(r.cfg.SnapshotCheck)
 	defer t.Stop()
-	var last uint64
-	known, changes := false, uint64(0) // of what last is
 	for {
 		select {
 		case <-t.C:
-			// Counted first: a snapshot that is finished meanwhile is seen
-			// by the next check at the latest.
-			if now := r.snapshots.Changes(); !known || now != changes {
-				list, err := r.snapshots.List()
-				known, changes, last = err == nil, now, newest(list)
-			}
-			r.snapshotIfDue(last)
+			r.snapshotIfDue(r.lastSnapshot())
 		case <-r.stop:
 			return
 		}
@@ -54,18 +47,44 @@ func (r *Replica) snapshotIfDue(last uint64) {
 	}
 }
 
-// lastSnapshot is the log index of the newest intact snapshot.
-func (r *Replica) lastSnapshot() uint64 {
-	list, err := r.snapshots.List()
-	if err != nil {
-		return 0
-	}
-	return newest(list)
+// newest remembers the newest intact snapshot for as long as there is no other,
+// so that whoever asks often does not read the disk each time.
+type newest struct {
+	mu          sync.Mutex
+	known       bool
+	changes     uint64 // of the store, when it was looked up
+	index, term uint64
 }
 
-func newest(list []*raft.SnapshotMeta) uint64 {
-	if len(list) == 0 {
-		return 0
+// newestSnapshot gives the last log index and its term in the newest intact
+// snapshot, zeros if there is none.
+func (r *Replica) newestSnapshot() (index, term uint64) {
+	n := &r.newest
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	// Counted first: a snapshot that is finished meanwhile is seen by the next
+	// caller at the latest.
+	if now := r.snapshots.Changes(); !n.known || now != n.changes {
+		list, err := r.snapshots.List()
+		n.known, n.changes, n.index, n.term = err == nil, now, 0, 0
+		if err == nil && len(list) > 0 {
+			n.index, n.term = list[0].Index, list[0].Term
+		}
 	}
-	return list[0].Index
+	return n.index, n.term
+}
+
+// lastSnapshot is the log index of the newest intact snapshot.
+func (r *Replica) lastSnapshot() uint64 {
+	index, _ := r.newestSnapshot()
+	return index
+}
+
+// covered gives the last log index, and its term, of the newest snapshot whose
+// state is in the kernel: all up to there is committed. Zeros: there is none.
+func (r *Replica) covered() (index, term uint64) {
+	if index, term = r.newestSnapshot(); index > r.state.applied.Load() {
+		return 0, 0 // it is just being installed, or could not be read
+	}
+	return index, term
 }

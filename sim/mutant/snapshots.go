@@ -55,8 +55,8 @@ var snapshots = []Mutant{
 		Edits: []patch.Edit{
 			{
 				File: "kernel/replica/raft.go",
-				Old:  "logStore{r.log, r.logEmptied}",
-				New:  "logStore{r.log, func() {}}",
+				Old:  "logStore{r.log, r.logEmptied, r.covered}",
+				New:  "logStore{r.log, func() {}, r.covered}",
 			},
 			// Two entries under way leave a deposed leader so few that were not committed that an install hardly ever ends among them.
 			{

@@ -42,6 +42,12 @@ type Config struct {
 	// has applied, not raft's idea of it, which runs ahead. It is called from
 	// any goroutine and must not block.
 	AppliedIndex func() uint64
+	// Covered returns the last log index, and its term, of the newest snapshot
+	// whose state the state machine has taken in; zeros, as by default, if there
+	// is none. raft's log store must know the term of that entry, even if it has
+	// lost the entry. It is called from any goroutine, for requests that begin
+	// below what is applied.
+	Covered func() (index, term uint64)
 	// Logf writes a line about a misbehaving peer; by default nobody does.
 	Logf func(format string, args ...any)
 
@@ -80,6 +86,9 @@ func (c Config) complete() (Config, error) {
 		return c, errors.New("raftrpc: config: Dial is missing; pass a dialer that sends raft's preamble")
 	case c.AppliedIndex == nil:
 		return c, errors.New("raftrpc: config: AppliedIndex is missing; pass the state machine's own applied index")
+	}
+	if c.Covered == nil {
+		c.Covered = func() (index, term uint64) { return 0, 0 }
 	}
 	if c.Logf == nil {
 		c.Logf = func(string, ...any) {}

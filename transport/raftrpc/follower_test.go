@@ -3,6 +3,7 @@ package raftrpc
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -90,4 +91,53 @@ func TestStaleTailIsNotCommitted(t *testing.T) {
 		synctest.Wait()
 		require.Equal(t, []string{"a"}, follower.machine.state().List)
 	})
+}
+
+// A request that begins below what a follower's snapshot covers is taken from
+// there on: raft v1.8.0 alone refuses it, as if those entries were others.
+func TestRequestBelowTheSnapshotIsTaken(t *testing.T) {
+	for _, blind := range []bool{false, true} {
+		for prev, sent := range map[uint64][]string{
+			100: {"a"}, 99: {"x", "a", "b"}, 97: {"x", "x", "x", "a"}, 98: {"x"}, 96: nil, 0: slices.Repeat([]string{"x"}, 101),
+		} {
+			if blind && prev == 0 {
+				continue // raft does not look before the first entry
+			}
+			t.Run(fmt.Sprintf("blind %v, after %d", blind, prev), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					network := transport.NewMemory()
+					var follower *member
+					follower = newMember(t, network, "s2", func(c *Config) {
+						c.AppliedIndex = func() uint64 { return follower.machine.applied() }
+						if !blind {
+							c.Covered = func() (index, term uint64) { return 100, 2 }
+						}
+					})
+					follower.start(t)
+					p := &pair{network: network, called: follower.t, caller: newTransport(t, network, "s1", nil)}
+					p.h = attachFake(t, p.caller, agree)
+					snapshot, err := json.Marshal(machineState{Index: 100, List: []string{"snapshot"}})
+					require.NoError(t, err)
+					installed, err := p.install(install(2, 100, int64(len(snapshot))), strings.NewReader(string(snapshot)))
+					require.NoError(t, err)
+					require.Equal(t, true, installed.Success)
+
+					resp, err := p.append(entries(2, prev, sent...))
+					require.NoError(t, err)
+					require.Equal(t, !blind || prev == 100, resp.Success)
+					last, err := follower.store.LastIndex()
+					require.NoError(t, err)
+					switch end := prev + uint64(len(sent)); {
+					case end <= 100 || !resp.Success:
+						require.Zero(t, last)
+					default:
+						require.Equal(t, end, last)
+						first, err := follower.store.FirstIndex()
+						require.NoError(t, err)
+						require.EqualValues(t, 101, first)
+					}
+				})
+			})
+		}
+	}
 }

@@ -95,6 +95,9 @@ func (t *Transport) serveOne(l *link) error {
 	if h == nil {
 		return t.answerError(l, f, ErrNoRaft)
 	}
+	if r, ok := rpc.command.(*raft.AppendEntriesRequest); ok && r.PrevLogEntry < t.cfg.AppliedIndex() {
+		skipCovered(r, t.cfg.Covered)
+	}
 	resp, err := h.dispatch(raft.RPC{Command: rpc.command}, rpc.to.patience)
 	return t.answer(l, f, resp, err)
 }
@@ -196,6 +199,26 @@ func verified(r *raft.AppendEntriesRequest) uint64 {
 // the entries that reach it.
 func clampCommit(r *raft.AppendEntriesRequest) {
 	r.LeaderCommitIndex = min(r.LeaderCommitIndex, verified(r))
+}
+
+// skipCovered takes from r what this server's newest snapshot covers, so that it
+// begins where the snapshot ends. All of that is committed, hence what the leader
+// has, too (Leader Completeness). raft v1.8.0 looks for it in the log alone, and
+// refuses r if the log has been cut there: a leader that goes on asking for
+// earlier and earlier entries ends with its own snapshot, and if that is older
+// than ours, it begins again, for ever.
+func skipCovered(r *raft.AppendEntriesRequest, covered func() (index, term uint64)) {
+	if r.PrevLogEntry == 0 && len(r.Entries) == 0 {
+		return // a heartbeat asks for nothing
+	}
+	index, term := covered()
+	if r.PrevLogEntry >= index {
+		return
+	}
+	for len(r.Entries) > 0 && r.Entries[0].Index <= index {
+		r.Entries = r.Entries[1:]
+	}
+	r.PrevLogEntry, r.PrevLogTerm = index, term
 }
 
 func (t *Transport) misdirected(to envelope) error {
