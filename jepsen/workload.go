@@ -188,8 +188,9 @@ type Finished struct {
 	Keys int // as in its Env
 }
 
-// ReadBack reads, as process env.Process, what workloads have left through every
-// member, one after the other: for each workload in its order a List of its
+// ReadBack writes the key "/final/0", as process env.Process, through the first
+// member that confirms it: whoever takes nothing new any more cannot have it. Then
+// it reads what workloads have left through every member, one after the other: for each workload in its order a List of its
 // directory "/NAME", then a Read of each of the keys that its clients shared,
 // "/NAME/0" and so on; at last it makes one Watch of "/", recursive, for half a
 // second. What is not answered, or of the Watch has no head, is asked for again
@@ -213,19 +214,24 @@ func ReadBack(ctx context.Context, work []Finished, env Env) error {
 		}
 	}
 	reads = append(reads, Operation{Op: Watch, Key: "/", Recursive: true})
-	s := newSession(ctx, &workload{name: "final"}, &env, 0)
+	final := &workload{name: "final"}
+	s := newSession(ctx, final, &env, 0)
 	defer s.client.Close()
 	s.client.Timeout, s.client.WatchTimeout = max(s.client.Timeout, finalTimeout), finalWatch
 	s.sleep(time.Duration(env.PatientUntil - env.Now()))
+	ask := append([]Operation{{Op: Write, Key: final.root() + "/0", Arg: s.fresh()}}, reads...)
 	for _, endpoint := range env.Endpoints {
 		s.client.Endpoint = endpoint
-		s.readBack(reads)
+		if s.readBack(ask) {
+			ask = reads
+		}
 	}
 	return s.err
 }
 
-// readBack asks one member, until patience is at its end.
-func (s *session) readBack(reads []Operation) {
+// readBack asks one member, until patience is at its end. It tells whether there
+// was any answer.
+func (s *session) readBack(reads []Operation) bool {
 	answered := s.env.Now()
 	for i := 0; i < len(reads) && s.err == nil; {
 		o := s.perform(reads[i])
@@ -234,7 +240,8 @@ func (s *session) readBack(reads []Operation) {
 			continue
 		}
 		if s.env.Now()-answered >= int64(finalPatience) || !s.sleep(finalPause) {
-			return
+			return i > 0
 		}
 	}
+	return true
 }

@@ -78,15 +78,15 @@ var kinds = []kind{
 	{name: "full-disk", about: "bytes left", weight: 1, shortest: 500 * time.Millisecond, longest: 4 * time.Second, hi: 20_000, strike: (*nemesis).fullDisk, downs: true, holds: ofMember},
 	{name: "clock-rate", about: "parts per million", weight: 2, shortest: time.Second, longest: 10 * time.Second, lo: -rhoPPM, hi: rhoPPM + 1, strike: (*nemesis).clockRate, holds: ofMember},
 	{name: "clock-stall", weight: 2, shortest: 50 * time.Millisecond, longest: 2 * time.Second, strike: (*nemesis).clockStall},
-	{name: "clock-step", about: "nanoseconds that the wall clock jumps", weight: 3, lo: -3_600_000_000_000, hi: 3_600_000_000_000, strike: (*nemesis).clockStep},
+	{name: "clock-step", about: "nanoseconds that the wall clock jumps", weight: 6, lo: -3_600_000_000_000, hi: 3_600_000_000_000, strike: (*nemesis).clockStep},
 	{name: "aimed-kill", about: "low byte: which file it waits for, the rest: host calls from there", weight: 6, shortest: 100 * time.Millisecond, longest: 2 * time.Second, hi: 48 << 8, strike: (*nemesis).aimedKill, downs: true, armed: true, rarely: true},
-	{name: "aimed-cut", about: "as of an aimed kill", weight: 6, shortest: 100 * time.Millisecond, longest: 2 * time.Second, hi: 48 << 8, strike: (*nemesis).aimedCut, downs: true, armed: true, rarely: true},
+	{name: "aimed-cut", about: "as of an aimed kill", weight: 14, shortest: 100 * time.Millisecond, longest: 2 * time.Second, hi: 48 << 8, strike: (*nemesis).aimedCut, downs: true, armed: true, rarely: true},
 	{name: "hiccup", weight: 4, shortest: 500 * time.Millisecond, longest: 1400 * time.Millisecond, strike: (*nemesis).pause},
 	{name: "blink", weight: 4, shortest: 400 * time.Millisecond, longest: 1600 * time.Millisecond, strike: (*nemesis).isolate},
 	{name: "stale-leader", about: "what comes through half-way, and who reaches it", weight: 10, shortest: 1600 * time.Millisecond, longest: 3400 * time.Millisecond, hi: 12, strike: (*nemesis).staleLeader, rarely: true},
 	{name: "rot", about: "which bit", weight: 1, shortest: 100 * time.Millisecond, longest: time.Second, hi: 1 << 32, strike: (*nemesis).rot, destroys: true, armed: true},
 	{name: "wipe", weight: 1, shortest: 100 * time.Millisecond, longest: time.Second, strike: (*nemesis).wipe, destroys: true},
-	{name: "vote-kill", about: "twice the host calls from the second record of a vote until whoever writes it dies; odd: its power fails", weight: 6, shortest: 800 * time.Millisecond, longest: 1800 * time.Millisecond, hi: 24, strike: (*nemesis).voteKill, downs: true, armed: true, rarely: true},
+	{name: "vote-kill", about: "twice the host calls from the second record of a vote until whoever writes it dies; odd: its power fails", weight: 4, shortest: 800 * time.Millisecond, longest: 1800 * time.Millisecond, hi: 24, strike: (*nemesis).voteKill, downs: true, armed: true, rarely: true},
 }
 
 // FaultKinds lists the names of all kinds of faults.
@@ -111,6 +111,10 @@ const (
 	firstFault = 2_500_000_000
 	// destroyFrom leaves the members time to gather something worth losing.
 	destroyFrom = 4_000_000_000
+	// lastFault is how long before the calm no fault begins any more.
+	lastFault = 500_000_000
+	// destroyLast is how long before the calm a destruction comes for which the cluster cannot spare anybody any longer.
+	destroyLast = 1_500_000_000
 )
 
 // Schedule draws the faults of a run: swarm testing. A seed has a random mix of kinds, each with a random weight, and a
@@ -122,16 +126,16 @@ func Schedule(o Options, p *Plan) []Fault {
 		return nil
 	}
 	out, total := drawDestructions(d, mix, p), int64(0)
-	last := p.CalmAtNanos - 500_000_000
+	last := p.CalmAtNanos - lastFault
 	if o.Faults == nil {
-		closing := drawClosing(d, p)
-		out, last = append(out, closing), min(last, closing.At) // it has its time for itself
+		out = withClosing(out, drawClosing(d, p), p)
+		last = min(last, out[len(out)-1].At) // it has its time for itself
 	}
 	mix = slices.DeleteFunc(mix, func(m mixed) bool { return m.destroys })
 	for _, m := range mix {
 		total += m.weight
 	}
-	pace := d.between(forFaults, 0, 0, 400_000_000, 2_000_000_000)
+	pace := d.between(forFaults, 0, 0, 350_000_000, 1_800_000_000)
 	for at, n := int64(firstFault), uint64(1); total > 0; n++ {
 		at += d.between(forFaults, n, 0, pace/4, pace*7/4)
 		if at >= last {
@@ -151,12 +155,27 @@ func Schedule(o Options, p *Plan) []Fault {
 	return out
 }
 
+// withClosing adds the closing fault. It and what comes before it would show nothing if the cluster could no more do without
+// another member: the destruction that brings it there comes after it, or not at all if clients fall silent with it.
+func withClosing(destructions []Fault, closing Fault, p *Plan) []Fault {
+	if n := len(destructions); n > 0 && n == (p.Nodes-1)/2 {
+		if p.silent() {
+			destructions = destructions[:n-1]
+		} else if closing.At-destroyLast >= firstFault {
+			closing.At -= destroyLast
+			destructions[n-1].At = closing.At + closing.For + destroyAgain/2
+			destructions[n-1].For = min(destructions[n-1].For, destroyLast/2)
+		}
+	}
+	return append(destructions, closing)
+}
+
 // drawClosing draws the fault with which a run's faults end: a leader that was deposed comes back. If clients fall silent
 // then, the cluster has nothing more to tell it.
 func drawClosing(d draws, p *Plan) Fault {
 	pick := func(which uint64, of int64) int64 { return d.between(forFaults, closingID, which, 0, of) }
 	name, form := "stale-leader", int64(lateAsked)
-	switch silent := p.EndNanos == p.CalmAtNanos; {
+	switch silent := p.silent(); {
 	case silent && pick(1, 10) == 0:
 		name = "isolate"
 	case silent && pick(7, 10) == 0:

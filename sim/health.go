@@ -97,22 +97,32 @@ type aim struct {
 
 const anyOp = disk.Op(0)
 
-// aims are what an aimed kill may wait for, how many of it it may let pass, and up to how many host calls more it then
+// target is what an aimed kill may wait for, how many of it it may let pass, and up to how many host calls more it then
 // leaves: all that belongs to a vote, or what lies between two records of it; but of a log write hardly more than itself,
 // which a power cut tears.
-var aims = []struct {
+type target struct {
 	path        string
 	op          disk.Op
 	skip, calls int64
-}{
-	{stableFiles, anyOp, 0, 48}, {stableFiles, disk.OpRename, 1, 12}, {stableFiles, disk.OpRename, 1, 12},
-	{logFiles, disk.OpWrite, 0, 2}, {logFiles, disk.OpWrite, 0, 6}, {"/snapshots/", anyOp, 0, 24},
 }
 
-// Where a member keeps its term and vote, and its log.
+// A kill alone leaves what was written, so that it matters where two files are changed together; a power cut tears.
+var (
+	killAims = []target{
+		{stableFiles, anyOp, 0, 48}, {stableFiles, disk.OpRename, 1, 12}, {stableFiles, disk.OpRename, 1, 12},
+		{logFiles, disk.OpWrite, 0, 6}, {snapshotFiles, anyOp, 0, 24},
+	}
+	cutAims = []target{
+		{logFiles, disk.OpWrite, 0, 2}, {logFiles, disk.OpWrite, 0, 2}, {logFiles, disk.OpWrite, 0, 6},
+		{stableFiles, anyOp, 0, 48}, {snapshotFiles, anyOp, 0, 24},
+	}
+)
+
+// Where a member keeps its term and vote, its log, and its snapshots.
 const (
-	stableFiles = "/stable/"
-	logFiles    = "/log/"
+	stableFiles   = "/stable/"
+	logFiles      = "/log/"
+	snapshotFiles = "/snapshots/"
 )
 
 // takeAim dooms the process if this is what the nemesis waits for.

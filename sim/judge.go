@@ -193,13 +193,15 @@ func (w *world) lackOfWrites(history jepsen.History) string {
 }
 
 // lackOfReads tells what could not be read back. Whoever reads back asks each member for everything in turn, again and
-// again until it has an answer or, well after the faults, no more patience: one read that never succeeded is enough.
+// again until it has an answer or, well after the faults, no more patience: one read that never succeeded is enough. What it
+// writes before that somebody has to confirm.
 func (w *world) lackOfReads(history jepsen.History) string {
 	type read struct {
 		op          jepsen.Kind
 		key, member string
 	}
 	reader, confirmed := 0, map[read]bool{} // read by key only
+	tried, wrote := "", false
 	for _, work := range w.plan.Workloads {
 		reader += work.Clients
 	}
@@ -212,6 +214,10 @@ func (w *world) lackOfReads(history jepsen.History) string {
 		if o.Process != reader {
 			continue
 		}
+		if !o.Op.Reads() {
+			tried, wrote = o.Key, wrote || o.Outcome == jepsen.OK
+			continue
+		}
 		if r := (read{o.Op, o.Key, ""}); !slices.Contains(asked, r) {
 			asked = append(asked, r)
 		}
@@ -220,6 +226,9 @@ func (w *world) lackOfReads(history jepsen.History) string {
 		}
 	}
 	calm := time.Duration(w.plan.CalmAtNanos)
+	if tried != "" && !wrote {
+		return fmt.Sprintf("the last write, of %s, was confirmed by nobody, long after %v, when all was healed", tried, calm)
+	}
 	for _, m := range w.machines {
 		if m.endsItself || m.cond.lost != "" {
 			continue

@@ -116,6 +116,13 @@ func TestJudgeAsksForEveryReadBack(t *testing.T) {
 	assert.Equal(t, VerdictLiveness, rep.Verdict)
 	assert.Contains(t, rep.Detail, "/other")
 
+	last := op(2, 186, 187, jepsen.Write, jepsen.Unknown, "z", 0)
+	last.Key, last.Arg = "/final/0", "z"
+	rep, err = judged(t, append(whole(), last), true, nil)
+	require.NoError(t, err)
+	assert.Equal(t, VerdictLiveness, rep.Verdict)
+	assert.Contains(t, rep.Detail, "/final/0")
+
 	client := op(1, 150, 160, jepsen.Read, jepsen.Fail, "", 0)
 	client.Key = "/other"
 	rep, err = judged(t, append(whole(), client), true, nil)

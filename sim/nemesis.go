@@ -45,6 +45,9 @@ func (n *nemesis) strike(f Fault) {
 		}
 	}
 	if k.destroys && !n.mayDestroy() {
+		if w.plan.CalmAtNanos-f.At < destroyLast {
+			n.s.mend() // it is nearly time for that, and else nobody would be destroyed any more
+		}
 		if f.At += destroyAgain; f.At+f.For < w.plan.CalmAtNanos {
 			w.at(f.At, func() { n.strike(f) }) // as soon as the cluster can do without one more
 		}
@@ -156,15 +159,15 @@ func (n *nemesis) cutPower(m *machine, f *Fault, down int64) {
 }
 
 // aimedKill waits for a process to work on a file of some kind: two writes that belong together are rarely parted by chance.
-func (n *nemesis) aimedKill(f *Fault) (string, func()) { return n.aimed(f, nil) }
+func (n *nemesis) aimedKill(f *Fault) (string, func()) { return n.aimed(f, killAims, nil) }
 
 func (n *nemesis) aimedCut(f *Fault) (string, func()) {
 	chance := n.chance(f)
-	return n.aimed(f, func(m *machine) { m.powerCut(chance) })
+	return n.aimed(f, cutAims, func(m *machine) { m.powerCut(chance) })
 }
 
 // aimed waits for as long as it takes: elections, which write the files that matter most, are rare.
-func (n *nemesis) aimed(f *Fault, and func(*machine)) (string, func()) {
+func (n *nemesis) aimed(f *Fault, aims []target, and func(*machine)) (string, func()) {
 	m := n.member(f)
 	if m == nil {
 		return "", nil

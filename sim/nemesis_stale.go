@@ -23,9 +23,8 @@ func (n *nemesis) staleLeader(f *Fault) (string, func()) {
 	case 2:
 		return "cut off for a while, with its clock standing still for longer", n.until(halfway, n.cutAll(both))
 	case metFresh, 10, 11:
-		members, clients := n.cutAll(both), n.cutClients(func(other *machine) bool { return other == m })
-		return "cut off from clients, too, for a while, with its clock standing still for longer",
-			n.until(halfway, func() { members(); clients() })
+		members, clients := n.until(halfway, n.cutAll(both)), n.withoutClients(m, halfway+successorFirst)
+		return "cut off from clients, too, for a while, with its clock standing still for longer", func() { members(); clients() }
 	}
 	members, clients := n.cutAll(both), n.cutClients(func(other *machine) bool { return other != m })
 	text := "cut off, and clients from all others, with its clock standing still"
@@ -35,7 +34,7 @@ func (n *nemesis) staleLeader(f *Fault) (string, func()) {
 	return text, func() { members(); clients() }
 }
 
-// Forms of the stale leader: it meets clients and its successor at one time, with nothing of its own under way; clients come
+// Forms of the stale leader: it meets its successor and then clients, with nothing of its own under way; clients come
 // to it late; or they reach nobody else.
 const (
 	metFresh     = 3
@@ -81,16 +80,24 @@ func (n *nemesis) lateAnswers(m *machine, at, lasts int64) func() {
 	return func() { over = true; free(); mend() }
 }
 
+// successorFirst is how much earlier than clients its successor may reach a deposed leader.
+const successorFirst = 120_000_000
+
+// withoutClients keeps clients away from a member until a moment. What they asked meanwhile is asked no more then.
+func (n *nemesis) withoutClients(m *machine, until int64) func() {
+	mend := n.cutClients(func(other *machine) bool { return other == m })
+	return n.until(until, func() {
+		n.s.w.net.resetConns(n.s.client.index, m.index, false)
+		mend()
+	})
+}
+
 // lateQuestions keeps clients away from a member for most of the time, so that it has nothing to answer when they come; and
 // gives them a while, before the late answers of the others do, while whoever asked first still waits.
 func (n *nemesis) lateQuestions(m *machine, f *Fault) func() {
 	w := n.s.w
 	come := w.now + f.For*6/10
-	mend := n.cutClients(func(other *machine) bool { return other == m })
-	clients := n.until(come, func() {
-		w.net.resetConns(n.s.client.index, m.index, false) // what they asked meanwhile is asked no more
-		mend()
-	})
+	clients := n.withoutClients(m, come)
 	members := n.lateAnswers(m, come+min(f.For*3/10, w.plan.TimeoutNanos*6/10), f.For)
 	return func() { clients(); members() }
 }

@@ -146,9 +146,14 @@ func (w *world) tookPart(m *machine) bool {
 	return false
 }
 
-// calm ends phase one: whatever was done is undone, whoever is down comes back.
+// calm ends phase one.
 func (s *scenario) calm() {
 	s.w.tell("all", "calm", "phase two: no faults from here on")
+	s.mend()
+}
+
+// mend undoes whatever was done; whoever is down comes back.
+func (s *scenario) mend() {
 	s.nemesis.healAll()
 	for _, m := range s.members {
 		m.cond.heal()

@@ -31,7 +31,7 @@ type Loss struct {
 func (d *Disk) PowerCut(chance Chance) Loss {
 	by := &dice{chance: chance}
 	loss := Loss{Mode: []Mode{
-		KeptNothing, KeptNothing, KeptAll, KeptZeros, KeptSome, KeptSome, KeptSome, KeptSome,
+		KeptNothing, KeptAll, KeptZeros, KeptSome, KeptSome, KeptSome, KeptSome, KeptSome,
 	}[by.below(8)]}
 	names, sectors := by.below(5), by.below(5) // quarters that persist, if some
 	_, loss.Torn = d.tear(d.writing, by, true)
