@@ -83,7 +83,7 @@ var kinds = []kind{
 	{name: "aimed-cut", about: "as of an aimed kill", weight: 14, shortest: 100 * time.Millisecond, longest: 2 * time.Second, hi: 48 << 8, strike: (*nemesis).aimedCut, downs: true, armed: true, rarely: true},
 	{name: "hiccup", weight: 4, shortest: 500 * time.Millisecond, longest: 1400 * time.Millisecond, strike: (*nemesis).pause},
 	{name: "blink", weight: 4, shortest: 400 * time.Millisecond, longest: 1600 * time.Millisecond, strike: (*nemesis).isolate},
-	{name: "stale-leader", about: "what comes through half-way, and who reaches it", weight: 10, shortest: 1600 * time.Millisecond, longest: 3400 * time.Millisecond, hi: 12, strike: (*nemesis).staleLeader, rarely: true},
+	{name: "stale-leader", about: "what comes through half-way, and who reaches it", weight: 10, shortest: 1600 * time.Millisecond, longest: 3600 * time.Millisecond, hi: 12, strike: (*nemesis).staleLeader, rarely: true},
 	{name: "rot", about: "which bit", weight: 1, shortest: 100 * time.Millisecond, longest: time.Second, hi: 1 << 32, strike: (*nemesis).rot, destroys: true, armed: true},
 	{name: "wipe", weight: 1, shortest: 100 * time.Millisecond, longest: time.Second, strike: (*nemesis).wipe, destroys: true},
 	{name: "vote-kill", about: "twice the host calls from the second record of a vote until whoever writes it dies; odd: its power fails", weight: 4, shortest: 800 * time.Millisecond, longest: 1800 * time.Millisecond, hi: 24, strike: (*nemesis).voteKill, downs: true, armed: true, rarely: true},
@@ -197,8 +197,8 @@ func drawClosing(d draws, p *Plan) Fault {
 // closingID is the number of the closing fault, and how long it lasts: an election, and a few writes.
 const (
 	closingID       = 2_000_000
-	closingShortest = 1_600_000_000
-	closingLongest  = 3_200_000_000
+	closingShortest = 2_200_000_000
+	closingLongest  = 3_600_000_000
 )
 
 // drawFault draws the n-th fault, of a kind and at a time.

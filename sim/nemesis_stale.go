@@ -23,7 +23,12 @@ func (n *nemesis) staleLeader(f *Fault) (string, func()) {
 	case 2:
 		return "cut off for a while, with its clock standing still for longer", n.until(halfway, n.cutAll(both))
 	case metFresh, 10, 11:
-		members, clients := n.until(halfway, n.cutAll(both)), n.withoutClients(m, halfway+successorFirst)
+		late := w.now + f.For*78/100
+		mend, clients := n.cutAll(both), n.withoutClients(m, late+successorFirst)
+		members := n.until(late, func() {
+			mend()
+			n.holdConns(m, oldConns)
+		})
 		return "cut off from clients, too, for a while, with its clock standing still for longer", func() { members(); clients() }
 	}
 	members, clients := n.cutAll(both), n.cutClients(func(other *machine) bool { return other != m })
@@ -80,8 +85,21 @@ func (n *nemesis) lateAnswers(m *machine, at, lasts int64) func() {
 	return func() { over = true; free(); mend() }
 }
 
-// successorFirst is how much earlier than clients its successor may reach a deposed leader.
-const successorFirst = 120_000_000
+// When a deposed leader hears again: its successor may reach it so much earlier than clients, but on connections that it had
+// before, with the entries on them, only later. Heartbeats, which are soon given up and sent on others, come first.
+const (
+	successorFirst = 120_000_000
+	oldConns       = 350_000_000
+)
+
+// holdConns holds up all connections that the others have with a member.
+func (n *nemesis) holdConns(m *machine, nanos int64) {
+	for _, other := range n.s.members {
+		if other != m {
+			n.s.w.net.holdConns(other.index, m.index, nanos)
+		}
+	}
+}
 
 // withoutClients keeps clients away from a member until a moment. What they asked meanwhile is asked no more then.
 func (n *nemesis) withoutClients(m *machine, until int64) func() {
@@ -96,9 +114,9 @@ func (n *nemesis) withoutClients(m *machine, until int64) func() {
 // gives them a while, before the late answers of the others do, while whoever asked first still waits.
 func (n *nemesis) lateQuestions(m *machine, f *Fault) func() {
 	w := n.s.w
-	come := w.now + f.For*6/10
+	come := w.now + f.For*7/10 // time for an election, and a write
 	clients := n.withoutClients(m, come)
-	members := n.lateAnswers(m, come+min(f.For*3/10, w.plan.TimeoutNanos*6/10), f.For)
+	members := n.lateAnswers(m, come+min(f.For*2/10, w.plan.TimeoutNanos*6/10), f.For)
 	return func() { clients(); members() }
 }
 

@@ -90,25 +90,20 @@ func (n *network) resetConns(a, b int, half bool) int {
 	return count
 }
 
-// stallConn holds one connection between two machines for some time, in both directions: the pick-th modulo their number, in
-// the order of their making. It is false if there is none.
-func (n *network) stallConn(a, b int, pick uint64, nanos int64) bool {
-	var open []*socket
+// holdConns holds the connections between two machines that stand now for some time, in both directions, and tells how many.
+func (n *network) holdConns(a, b int, nanos int64) int {
+	until, count := n.w.now+max(nanos, 0), 0
 	for _, s := range n.between(a, b) {
-		if s.state == established && s.peer.state == established {
-			open = append(open, s)
+		if s.state != established || s.peer.state != established {
+			continue
+		}
+		count++
+		for _, end := range []*socket{s, s.peer} {
+			end.in.heldUntil = max(end.in.heldUntil, until)
+			n.w.queue.push(until, func() { n.release(end) })
 		}
 	}
-	if len(open) == 0 {
-		return false
-	}
-	s := open[pick%uint64(len(open))]
-	until := n.w.now + max(nanos, 0)
-	for _, end := range []*socket{s, s.peer} {
-		end.in.heldUntil = max(end.in.heldUntil, until)
-		n.w.queue.push(until, func() { n.release(end) })
-	}
-	return true
+	return count
 }
 
 // powerOff takes a machine off the network without a word: its sockets and what it would have sent again are gone, and its

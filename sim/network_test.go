@@ -198,14 +198,14 @@ func TestClogged(t *testing.T) {
 	assert.Equal(t, gotReset, w.read(b))
 }
 
-// A stalled connection stands for its time and then goes on; others are not touched.
-func TestStallConn(t *testing.T) {
+// Held connections stand for their time and then go on; later ones are not touched.
+func TestHoldConns(t *testing.T) {
 	w := newWires(t, 2)
-	assert.False(t, w.net.stallConn(0, 1, 0, 1e9))
+	assert.Zero(t, w.net.holdConns(0, 1, 1e9))
 	l := w.listen(1)
 	a, b := w.connect(l, 0)
+	require.Equal(t, 1, w.net.holdConns(0, 1, 6e9)) // connecting takes one second of it
 	c, d := w.connect(l, 0)
-	require.True(t, w.net.stallConn(0, 1, 2, 5e9))
 	w.send(a, "one")
 	w.send(b, "two")
 	w.send(c, "three")

@@ -27,7 +27,7 @@ func playFaults(t *testing.T, against *Trace) *trace {
 	p.net.set(1, 0, condition{Clogged: true})
 	p.until(6 * time.Second)
 	p.net.set(1, 0, condition{})
-	p.net.stallConn(0, 1, 0, 1e9)
+	p.net.holdConns(0, 1, 1e9)
 	p.until(8 * time.Second)
 	p.net.powerOff(0)
 	p.machines[0].doom(0, nil)
