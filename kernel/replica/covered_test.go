@@ -6,6 +6,8 @@ import (
 	"github.com/hashicorp/raft"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"holdfast/transport/raftrpc"
 )
 
 // A deposed leader whose log begins right behind its snapshot, with entries that
@@ -57,7 +59,7 @@ func TestLogStoreKnowsTheSnapshotsEnd(t *testing.T) {
 		e := raft.Log{}
 		require.ErrorIs(t, s.GetLog(last+7, &e), want, end)
 		if want == nil {
-			assert.Equal(t, raft.Log{Index: end, Term: 4, Type: raft.LogNoop}, e)
+			assert.Equal(t, raft.Log{Index: end, Term: 4, Type: raftrpc.TermOnly}, e)
 		}
 		require.NoError(t, s.GetLog(1, &e))
 		assert.Equal(t, raft.LogConfiguration, e.Type, "what the log has comes from there")

@@ -11,6 +11,7 @@ import (
 
 	"github.com/hashicorp/raft"
 
+	"holdfast/transport/raftrpc"
 	"holdfast/wal"
 )
 
@@ -181,14 +182,16 @@ type logStore struct {
 }
 
 // GetLog returns an entry, or of the newest snapshot's last one, if the log has
-// it no more, the index and the term. Nobody gets more of an entry that way: raft
-// sends or applies one only if it has the one before. The very first has none
-// before, and is therefore left out.
+// it no more, the index and the term, as an entry of the type raftrpc.TermOnly.
+// raft applies none of it, for it is in the state machine. A leader may read it
+// where it is about to send the entry, if a snapshot took that from the log just
+// then: the transport refuses to, and raft, which then misses the entry before
+// it, sends the snapshot. The very first has none before, and is left out.
 func (s logStore) GetLog(index uint64, e *raft.Log) error {
 	err := s.Log.GetLog(index, e)
 	if errors.Is(err, raft.ErrLogNotFound) && index > 1 {
 		if end, term := s.covered(); end == index {
-			*e = raft.Log{Index: index, Term: term, Type: raft.LogNoop}
+			*e = raft.Log{Index: index, Term: term, Type: raftrpc.TermOnly}
 			return nil
 		}
 	}

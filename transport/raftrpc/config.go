@@ -26,6 +26,12 @@ const (
 	DefaultIdleTimeout = time.Minute
 )
 
+// TermOnly is the type of an entry of which a log store knows the index and the
+// term only, because a snapshot ends with it. raft reads the entries of a request
+// one by one, and a snapshot may take them from the log meanwhile: such an entry
+// is neither sent nor, should a peer send it, taken.
+const TermOnly raft.LogType = 255
+
 // Config says what a [Transport] works with. The fields without "default" in
 // their comment are required.
 type Config struct {
@@ -45,7 +51,7 @@ type Config struct {
 	// Covered returns the last log index, and its term, of the newest snapshot
 	// whose state the state machine has taken in; zeros, as by default, if there
 	// is none. raft's log store must know the term of that entry, even if it has
-	// lost the entry. It is called from any goroutine, for requests that begin
+	// lost the entry; what it gives then has the type [TermOnly]. It is called from any goroutine, for requests that begin
 	// below what is applied.
 	Covered func() (index, term uint64)
 	// Logf writes a line about a misbehaving peer; by default nobody does.

@@ -25,6 +25,9 @@ var (
 	// ErrUnverifiedCommit says that a request would commit entries that its
 	// own log position does not vouch for.
 	ErrUnverifiedCommit = errors.New("commit index lies beyond the verified log")
+	// ErrTermOnly says that raft was about to send an entry of which only the
+	// term is left. Nothing was sent; it will send the snapshot instead.
+	ErrTermOnly = errors.New("the log has lost it to a snapshot, and knows its term only")
 	// ErrRejected says that raft answered a delivered request without success.
 	ErrRejected = errors.New("raft rejected the request")
 )

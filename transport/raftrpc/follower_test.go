@@ -8,6 +8,7 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"github.com/hashicorp/raft"
 	"github.com/stretchr/testify/require"
 
 	"holdfast/transport"
@@ -140,4 +141,51 @@ func TestRequestBelowTheSnapshotIsTaken(t *testing.T) {
 			})
 		}
 	}
+}
+
+// What differs from the snapshot's last entry, or goes on behind it with an older
+// term, is left for raft to refuse.
+func TestSkipCoveredLeavesWhatCannotBe(t *testing.T) {
+	covered := func() (index, term uint64) { return 100, 2 }
+	request := func(terms ...uint64) *raft.AppendEntriesRequest {
+		r := entries(3, 98)
+		r.PrevLogTerm = 1
+		for i, term := range terms {
+			r.Entries = append(r.Entries, &raft.Log{Index: 99 + uint64(i), Term: term})
+		}
+		return r
+	}
+	for _, bad := range [][]uint64{{1, 1}, {1, 3, 3}, {1, 1, 1}} {
+		r := request(bad...)
+		skipCovered(r, covered)
+		require.Equal(t, request(bad...), r)
+	}
+	r := request(1, 2, 3)
+	skipCovered(r, covered)
+	require.EqualValues(t, 100, r.PrevLogEntry)
+	require.EqualValues(t, 2, r.PrevLogTerm)
+	require.Len(t, r.Entries, 1)
+}
+
+// An entry of which only the term is known is not sent; and one that comes all
+// the same is no entry. A leader meets it if a snapshot cuts its log between two
+// entries that it reads: sent as an entry, it would be acknowledged, and the
+// command that it stood for would be missing on one member.
+func TestTermOnlyIsNeverAnEntry(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		network := transport.NewMemory()
+		follower := newMember(t, network, "s2", nil)
+		follower.start(t)
+		p := &pair{network: network, called: follower.t, caller: newTransport(t, network, "s1", nil)}
+		p.h = attachFake(t, p.caller, agree)
+		req := entries(2, 0, "a", "b")
+		req.Entries[1].Type, req.Entries[1].Data = TermOnly, nil
+		_, err := p.append(req)
+		require.ErrorIs(t, err, ErrTermOnly)
+		last, err := follower.store.LastIndex()
+		require.NoError(t, err)
+		require.Zero(t, last)
+		_, _, err = decodeAppendRequest(appendAppendRequest(nil, envelope{target: "s2"}, req))
+		require.Error(t, err)
+	})
 }

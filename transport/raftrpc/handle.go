@@ -2,6 +2,7 @@ package raftrpc
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"slices"
 	"sync"
@@ -105,6 +106,11 @@ func (h *handle) AppendEntries(id raft.ServerID, target raft.ServerAddress, args
 	if !isHeartbeat(args) {
 		c.class, c.timeout = ClassAppend, t.cfg.AppendTimeout
 		args.Entries = args.Entries[:fitEntries(args.Entries)]
+		for _, e := range args.Entries {
+			if e.Type == TermOnly {
+				return fmt.Errorf("raftrpc: append to %s at %s: entry %d: %w", id, target, e.Index, ErrTermOnly)
+			}
+		}
 	}
 	c.encode = func(b []byte, e envelope) []byte { return appendAppendRequest(b, e, args) }
 	c.decode = func(payload []byte) error { return decodeAppendResponse(payload, resp) }

@@ -215,10 +215,17 @@ func skipCovered(r *raft.AppendEntriesRequest, covered func() (index, term uint6
 	if r.PrevLogEntry >= index {
 		return
 	}
-	for len(r.Entries) > 0 && r.Entries[0].Index <= index {
-		r.Entries = r.Entries[1:]
+	rest := r.Entries
+	for len(rest) > 0 && rest[0].Index <= index {
+		if rest[0].Index == index && rest[0].Term != term {
+			return // no leader has that: raft may refuse it
+		}
+		rest = rest[1:]
 	}
-	r.PrevLogEntry, r.PrevLogTerm = index, term
+	if len(rest) > 0 && rest[0].Term < term {
+		return
+	}
+	r.Entries, r.PrevLogEntry, r.PrevLogTerm = rest, index, term
 }
 
 func (t *Transport) misdirected(to envelope) error {
