@@ -17,7 +17,7 @@ import (
 const (
 	benchSeeds    = 6
 	benchFrom     = 0xbe0c4000
-	benchDuration = 30 * time.Second
+	benchDuration = sweepDuration
 	// idleDuration is longer, for an idle run is over so soon that its start would be most of it.
 	idleDuration = 10 * time.Minute
 	benchOps     = 50 // a virtual second
