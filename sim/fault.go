@@ -35,8 +35,10 @@ type kind struct {
 	strike            func(n *nemesis, f *Fault) (detail string, undo func())
 	// destroys marks a fault after which its member is lost for good.
 	destroys bool
-	// rarely marks a fault of which something comes only if much else comes together.
-	rarely bool
+	// share is in how many of a hundred runs the kind is in the mix; 0: usualShare.
+	share int64
+	// leads marks a fault that goes for the leader always, not in six of ten cases.
+	leads bool
 	// downs marks a fault that ends processes: such ones make elections.
 	downs bool
 	// armed marks a fault that waits for its moment, which may never come: it counts when it goes off.
@@ -79,14 +81,14 @@ var kinds = []kind{
 	{name: "clock-rate", about: "parts per million", weight: 2, shortest: time.Second, longest: 10 * time.Second, lo: -rhoPPM, hi: rhoPPM + 1, strike: (*nemesis).clockRate, holds: ofMember},
 	{name: "clock-stall", weight: 2, shortest: 50 * time.Millisecond, longest: 2 * time.Second, strike: (*nemesis).clockStall},
 	{name: "clock-step", about: "nanoseconds that the wall clock jumps", weight: 6, lo: -3_600_000_000_000, hi: 3_600_000_000_000, strike: (*nemesis).clockStep},
-	{name: "aimed-kill", about: "low byte: which file it waits for, the rest: host calls from there", weight: 6, shortest: 100 * time.Millisecond, longest: 2 * time.Second, hi: 48 << 8, strike: (*nemesis).aimedKill, downs: true, armed: true, rarely: true},
-	{name: "aimed-cut", about: "as of an aimed kill", weight: 8, shortest: 100 * time.Millisecond, longest: 2 * time.Second, hi: 48 << 8, strike: (*nemesis).aimedCut, downs: true, armed: true, rarely: true},
+	{name: "aimed-kill", about: "low byte: which file it waits for, the rest: host calls from there", weight: 6, shortest: 100 * time.Millisecond, longest: 2 * time.Second, hi: 48 << 8, strike: (*nemesis).aimedKill, downs: true, armed: true, share: oftenShare},
+	{name: "aimed-cut", about: "as of an aimed kill", weight: 8, shortest: 100 * time.Millisecond, longest: 2 * time.Second, hi: 48 << 8, strike: (*nemesis).aimedCut, downs: true, armed: true, share: oftenShare},
 	{name: "hiccup", weight: 4, shortest: 500 * time.Millisecond, longest: 1400 * time.Millisecond, strike: (*nemesis).pause},
 	{name: "blink", weight: 4, shortest: 400 * time.Millisecond, longest: 1600 * time.Millisecond, strike: (*nemesis).isolate},
-	{name: "stale-leader", about: "what comes through half-way, and who reaches it", weight: 10, shortest: 1600 * time.Millisecond, longest: 3600 * time.Millisecond, hi: 12, strike: (*nemesis).staleLeader, rarely: true},
-	{name: "rot", about: "which bit", weight: 1, shortest: 100 * time.Millisecond, longest: time.Second, hi: 1 << 32, strike: (*nemesis).rot, destroys: true, armed: true},
+	{name: "stale-leader", about: "what comes through half-way, and who reaches it", weight: 10, shortest: 1600 * time.Millisecond, longest: 3600 * time.Millisecond, hi: 12, strike: (*nemesis).staleLeader, share: oftenShare, leads: true},
+	{name: "rot", about: "which bit", weight: 1, shortest: 100 * time.Millisecond, longest: time.Second, hi: 1 << 32, strike: (*nemesis).rot, share: rotShare, destroys: true, armed: true},
 	{name: "wipe", weight: 1, shortest: 100 * time.Millisecond, longest: time.Second, strike: (*nemesis).wipe, destroys: true},
-	{name: "vote-kill", about: "twice the host calls from the second record of a vote until whoever writes it dies; odd: its power fails", weight: 4, shortest: 800 * time.Millisecond, longest: 1800 * time.Millisecond, hi: 24, strike: (*nemesis).voteKill, downs: true, armed: true, rarely: true},
+	{name: "vote-kill", about: "twice the host calls from the second record of a vote until whoever writes it dies; odd: its power fails", weight: 4, shortest: 800 * time.Millisecond, longest: 1800 * time.Millisecond, hi: 24, strike: (*nemesis).voteKill, downs: true, armed: true, share: oftenShare, leads: true},
 }
 
 // FaultKinds lists the names of all kinds of faults.
@@ -205,7 +207,7 @@ const (
 func drawFault(d draws, k *kind, n uint64, at int64, p *Plan) Fault {
 	f := Fault{ID: int(n), Kind: k.name, At: at, N: d.between(forFaults, n, 2, k.lo, k.hi)}
 	f.For = min(d.between(forFaults, n, 3, int64(k.shortest), int64(k.longest)), p.CalmAtNanos-at)
-	f.Leader = d.at(forFaults, n, 4)%5 < 3 || k.name == "stale-leader" || k.name == "vote-kill"
+	f.Leader = d.at(forFaults, n, 4)%5 < 3 || k.leads
 	first := d.between(forFaults, n, 5, 0, int64(p.Nodes))
 	f.Member = memberName(int(first))
 	f.Other = memberName(int((first + d.between(forFaults, n, 6, 1, int64(p.Nodes))) % int64(p.Nodes)))
@@ -229,16 +231,13 @@ func drawDestructions(d draws, mix []mixed, p *Plan) []Fault {
 // destructionID is the number of the first fault that destroys a member: beyond those of all others.
 const destructionID = 1_000_000
 
-// share is in how many of a hundred runs the kind is in the mix.
-func (k *kind) share() int64 {
-	switch {
-	case k.rarely:
-		return 65 // what comes of it is rare: it has to happen often
-	case k.name == "rot":
-		return 60 // hardly any bit matters
-	}
-	return 45
-}
+// In how many of a hundred runs a kind is in the mix: of some it takes much else until something comes of them, and hardly any
+// bit that rots matters.
+const (
+	usualShare = 45
+	oftenShare = 65
+	rotShare   = 60
+)
 
 type mixed struct {
 	*kind
@@ -258,7 +257,7 @@ func drawMix(d draws, names []string) []mixed {
 	for i := range kinds {
 		k := &kinds[i]
 		which := drawFaultMix + 2*uint64(i)
-		if d.between(forOptions, which, 0, 0, 100) < k.share() {
+		if d.between(forOptions, which, 0, 0, 100) < cmp.Or(k.share, usualShare) {
 			out = append(out, mixed{k, k.weight * d.between(forOptions, which+1, 0, 1, 4)})
 			elects = elects || k.downs || k.name == "isolate"
 		}
