@@ -154,11 +154,21 @@ func watchAt(s *story, n int) *Operation {
 func TestWatchTellsApart(t *testing.T) {
 	// silence has a watch end without its event, which was applied long before.
 	silence := func(s *story, o Operation) *Operation {
+		s.chat(o.Member, 50*time.Millisecond)
 		return &s.r.History[s.poll(o, func() {
 			s.do(Operation{Op: Write, Key: "/w", Arg: "silent"})
-			s.do(Operation{Op: Read, Key: "/w", Member: o.Member})
-			s.pass(time.Second)
+			s.chat(o.Member, time.Second)
 		})]
+	}
+	// afterCut has a watch end without its event, which was applied while nobody was answered for a second and a half.
+	afterCut := func(s *story, chats time.Duration) {
+		s.chat("", 50*time.Millisecond)
+		s.poll(Operation{Key: "/w"}, func() {
+			s.pass(time.Second)
+			s.do(Operation{Op: Write, Key: "/w", Arg: "silent", Member: at2})
+			s.pass(500 * time.Millisecond)
+			s.chat("", chats)
+		})
 	}
 	tellsApart(t, "watch", watches1, []bend{
 		{"an event is passed over", func(s *story) {
@@ -177,13 +187,13 @@ func TestWatchTellsApart(t *testing.T) {
 		}, "shows event"},
 		{"an event is shown before it happened", func(s *story) { watchAt(s, 6).EventsAt = []int64{1} }, "when nobody had applied it"},
 		{"the removal of a directory above is kept quiet", func(s *story) {
-			s.do(Operation{Op: Read, Key: "/w"})
-			s.pass(time.Second)
+			s.chat("", 3*time.Second) // watch 6 had a lull
 			o := watchAt(s, 5)
 			o.Events, o.Return = nil, s.now
 		}, "ended without event"},
 		{"a member keeps quiet", func(s *story) { silence(s, Operation{Key: "/w"}) }, "ended without event"},
 		{"a stream stops too soon", func(s *story) { silence(s, Operation{Op: Stream, Key: "/w", Recursive: true}) }, "ended without event"},
+		{"a member keeps quiet for long after a cut", func(s *story) { afterCut(s, 2500*time.Millisecond) }, "ended without event"},
 		{"401 for what the ring holds", func(s *story) { watchAt(s, 7).WaitIndex++ }, "refused with code 401: true"},
 		{"401 by a member that was not so far", func(s *story) {
 			o := watchAt(s, 7)
@@ -203,6 +213,16 @@ func TestWatchTellsApart(t *testing.T) {
 			s.now -= 300 * ms
 			s.restart("n2")
 			s.now += 300 * ms
+		},
+		"a link that was cut, and sends again late": func(s *story) { afterCut(s, 1500*time.Millisecond) },
+		"a link that is cut in its turn": func(s *story) {
+			s.chat("", 50*time.Millisecond)
+			s.poll(Operation{Key: "/w"}, func() {
+				s.do(Operation{Op: Write, Key: "/w", Arg: "silent"})
+				s.chat("", 200*time.Millisecond)
+				s.pass(2 * time.Second)
+				s.chat("", time.Second)
+			})
 		},
 	} {
 		t.Run("may be silent: "+name, func(t *testing.T) {

@@ -8,8 +8,12 @@ import (
 )
 
 // watchSlack is how long after an event a watch may still have been answered
-// without it, in nanoseconds, on a link that is known to work.
-const watchSlack = 500e6
+// without it, in nanoseconds, on a link that is known to work; and a lull is a
+// time without any answer that leaves it in doubt whether the link worked.
+const (
+	watchSlack = 500e6
+	watchLull  = 250e6
+)
 
 // checkWatch holds every long poll and stream against the committed log: the
 // events that it shows are exactly those that match, in order, once, without a
@@ -201,7 +205,7 @@ func (w *watchCheck) checkSilence(o *Operation, t *memberTimes, from uint64) {
 		return
 	}
 	witness := t.witness(applied)
-	if witness == nil || witness.Return+watchSlack > o.Return {
+	if witness == nil || !t.reachable(applied, witness.Return+watchSlack, o.Return) {
 		return
 	}
 	w.c.add(o.Key, o.Return, "%s (recursive: %v, waitIndex %d, begun at index %d) ended without event %d (%s), which that very member had applied at %s; it lived on, and %s was answered in between",
@@ -214,6 +218,7 @@ type memberTimes struct {
 	breaks  []int64 // when a process began or a state was taken over
 	soonest []int   // for each of byCall: which of answers returns first from there on
 	byCall  []*Operation
+	answers []int64 // when any request but a watch was answered
 }
 
 func newMemberTimes(r *Run) map[string]*memberTimes {
@@ -256,7 +261,7 @@ func newMemberTimes(r *Run) map[string]*memberTimes {
 	for i := range r.History {
 		if o := &r.History[i]; o.Outcome == OK && o.Op != Watch && o.Op != Stream {
 			t := get(r.member(o.Member))
-			t.byCall = append(t.byCall, o)
+			t.byCall, t.answers = append(t.byCall, o), append(t.answers, o.Return)
 		}
 	}
 	for _, t := range all {
@@ -268,6 +273,7 @@ func newMemberTimes(r *Run) map[string]*memberTimes {
 func (t *memberTimes) sort() {
 	slices.SortStableFunc(t.commits, func(a, b *Commit) int { return cmp.Compare(a.At, b.At) })
 	slices.Sort(t.breaks)
+	slices.Sort(t.answers)
 	slices.SortStableFunc(t.byCall, func(a, b *Operation) int { return cmp.Compare(a.Call, b.Call) })
 	t.soonest = make([]int, len(t.byCall))
 	for i := len(t.byCall) - 1; i >= 0; i-- {
@@ -285,6 +291,32 @@ func (t *memberTimes) witness(from int64) *Operation {
 		return nil
 	}
 	return t.byCall[t.soonest[i]]
+}
+
+// reachable tells whether what the member sent at a time had to be there by the
+// end, although it may be sent again on a link that was cut. Who is not heard
+// tries again ever more rarely (RFC 6298, 5.5): after a cut that lasted so long,
+// only so much later; and that may fall into the next cut. All that is known of
+// cuts is when nobody was answered. By due it is there if nothing was cut.
+func (t *memberTimes) reachable(sent, due, end int64) bool {
+	i, _ := slices.BinarySearch(t.answers, sent)
+	last := int64(0)
+	if i > 0 {
+		last = t.answers[i-1]
+	}
+	for ; last < due && due <= end; i++ {
+		next := end
+		if i < len(t.answers) {
+			next = min(end, t.answers[i])
+		}
+		if next-last > watchLull {
+			due = max(due, next+next-last+watchSlack)
+		}
+		if last = next; next == end {
+			break
+		}
+	}
+	return due <= end
 }
 
 // undisturbed tells whether one process of the member, without a jump of its

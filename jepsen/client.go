@@ -43,6 +43,8 @@ type Client struct {
 	out   []byte  // the request being made
 	form  []byte  // its parameters
 	resp  fasthttp.Response
+	// unreached says that no connection could be made for the last operation.
+	unreached bool
 }
 
 // Do performs o, of which the fields that ask count (Op, Key, Arg, Prev,
@@ -81,8 +83,10 @@ func (c *Client) perform(ctx context.Context, o *Operation) {
 	until := c.until(ctx, o.Op)
 	err := c.build(o)
 	var l *link
+	c.unreached = false
 	if err == nil {
 		l, err = c.reach(ctx, until)
+		c.unreached = err != nil
 	}
 	if err != nil { // nothing was sent
 		o.Outcome, o.Error = Fail, err.Error()

@@ -291,6 +291,13 @@ func (s *story) poll(o Operation, while func()) int {
 	return len(s.r.History) - 1
 }
 
+// chat has a member answer reads, one after the other, for a while.
+func (s *story) chat(member string, lasts time.Duration) {
+	for end := s.now + int64(lasts); s.now < end; s.now += 50 * ms {
+		s.do(Operation{Op: Read, Key: "/w", Member: member})
+	}
+}
+
 // findings asks one checker about a run.
 func findings(t testing.TB, r *Run, name string) []Finding {
 	for _, c := range Checkers() {

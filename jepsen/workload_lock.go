@@ -22,10 +22,12 @@ type lockHolder struct {
 	token   uint64
 	renewed int64 // when the last call began that made the lock live on
 	at      uint64
+	held    uint64 // the store index at which another was seen to hold the lock
 }
 
 // workLock acquires a lock by creating a key that does not live long, works on
-// what it guards while renewing it, and releases it. Some holders stall until
+// what it guards while renewing it, and releases it. Who does not get it tries
+// again after a while, or when it sees the lock released. Some holders stall until
 // the lock has expired and then go on, as a paused process would. The fence
 // stops them: work is a swap on the condition of the data's index, and a holder
 // begins only if that index is below its token.
@@ -35,8 +37,8 @@ func workLock(s *session) {
 		l := &lockHolder{session: s, holder: name + "/holder", data: name + "/data", ttl: minLockTTL + s.rng.Int64N(maxLockTTL-minLockTTL+1)}
 		if l.acquire() {
 			l.hold()
-		} else if !s.sleep(time.Duration(s.rng.Int64N(int64(lockPause)))) {
-			return
+		} else {
+			l.await()
 		}
 	}
 }
@@ -47,12 +49,23 @@ func (l *lockHolder) acquire() bool {
 	switch {
 	case o.Outcome == OK:
 		l.token = o.ModifiedIndex
+	case o.ErrorCode == codeNodeExist:
+		l.held = o.EtcdIndex
 	case o.Outcome == Unknown || l.oneIn(3): // perhaps it is ours after all
 		if o = l.do(Operation{Op: Read, Key: l.holder}); o.Outcome == OK && o.Result == l.mine {
 			l.token = o.CreatedIndex
 		}
 	}
 	return l.token != 0
+}
+
+// await lets some time pass, or lets the lock become free.
+func (l *lockHolder) await() {
+	if l.held == 0 || l.oneIn(3) {
+		l.sleep(time.Duration(l.rng.Int64N(int64(lockPause))))
+		return
+	}
+	l.do(Operation{Op: Watch, Key: l.holder, WaitIndex: l.held + 1})
 }
 
 // hold works for a while, then releases the lock, if it has not been lost.

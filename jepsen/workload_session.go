@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"time"
 )
@@ -12,7 +13,6 @@ import (
 const (
 	moveOneIn = 60 // before a step
 	fleeOneIn = 8  // after an operation without an answer
-	goneOneIn = 2  // after one that nobody was there for
 )
 
 // gone is how soon an operation fails for want of anybody to do it. Who stays
@@ -83,6 +83,14 @@ func (s *session) oneIn(n int) bool { return s.rng.IntN(n) == 0 }
 
 func (s *session) move() { s.client.Endpoint = s.env.Endpoints[s.rng.IntN(len(s.env.Endpoints))] }
 
+// flee moves to one of the other members, if there are others.
+func (s *session) flee() {
+	if others := len(s.env.Endpoints) - 1; others > 0 {
+		here := slices.Index(s.env.Endpoints, s.client.Endpoint)
+		s.client.Endpoint = s.env.Endpoints[(here+1+s.rng.IntN(others))%len(s.env.Endpoints)]
+	}
+}
+
 // perform does an operation and records it. What has begun is finished: only
 // watches are cut short when the context ends. After that nothing begins: the
 // operation comes back failed, and is not recorded.
@@ -103,17 +111,17 @@ func (s *session) perform(o Operation) Operation {
 	return o
 }
 
-// do performs an operation; who gets no answer may try its luck elsewhere.
+// do performs an operation; who gets no answer may try its luck elsewhere, and
+// does if nobody was there.
 func (s *session) do(o Operation) Operation {
 	o = s.perform(o)
 	if o.Outcome == OK || o.Outcome == Fail && o.ErrorCode != 0 {
 		return o
 	}
-	chance := fleeOneIn
-	if o.Outcome == Fail && o.Return-o.Call < int64(gone) {
-		chance = goneOneIn
-	}
-	if s.oneIn(chance) {
+	switch away := s.client.unreached || o.Outcome == Fail && o.Return-o.Call < int64(gone); {
+	case away:
+		s.flee()
+	case s.oneIn(fleeOneIn):
 		s.move()
 	}
 	return o

@@ -236,6 +236,26 @@ func TestWorkloadIsItsSeed(t *testing.T) {
 	assert.NotEqual(t, first, asked(6))
 }
 
+// A client that cannot connect to a member goes on to another at once.
+func TestWorkloadLeavesWhoIsNotThere(t *testing.T) {
+	var out bytes.Buffer
+	now := int64(0)
+	require.NoError(t, jepsen.RunWorkload(context.Background(), "register", jepsen.Env{
+		Clients: 1, Operations: 100, Endpoints: []string{"http://a:1", "http://b:1", "http://c:1"}, Seed: 5,
+		Dial: transport.NewMemory().Host("c").Dial, Now: func() int64 { now++; return now }, Recorder: jepsen.NewRecorder(&out),
+	}))
+	h, err := jepsen.ReadHistory(&out)
+	require.NoError(t, err)
+	require.NotEmpty(t, h)
+	stayed := 0 // by a chance move just before, which may lead back
+	for i := 1; i < len(h); i++ {
+		if h[i].Member == h[i-1].Member {
+			stayed++
+		}
+	}
+	assert.Less(t, stayed, len(h)/20)
+}
+
 // A client stays with a member for long, and goes on to another some time.
 func TestWorkloadStays(t *testing.T) {
 	var out bytes.Buffer
