@@ -2,6 +2,7 @@ package wal
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/hashicorp/raft"
 	tidwal "github.com/tidwall/wal"
@@ -107,9 +108,11 @@ func (l *Log) append(entries []*raft.Log, first uint64, size int64) ([]segment, 
 		if err := l.tail.WriteBatch(l.tbatch); err != nil {
 			return nil, fmt.Errorf("write: %w", err)
 		}
+		began := time.Now()
 		if err := l.tail.Sync(); err != nil {
 			return nil, fmt.Errorf("sync: %w", err)
 		}
+		l.timed(began)
 		l.durable = watermark{index: entries[len(entries)-1].Index, segment: first, offset: size}
 	}
 	run.size = size
@@ -122,6 +125,7 @@ func (l *Log) append(entries []*raft.Log, first uint64, size int64) ([]segment, 
 // fillSegment writes the batch that fills the last segment. The library syncs
 // that segment and creates the next.
 func (l *Log) fillSegment() error {
+	began := time.Now()
 	if err := l.tail.WriteBatch(l.tbatch); err != nil {
 		return fmt.Errorf("write: %w", err)
 	}
@@ -133,6 +137,7 @@ func (l *Log) fillSegment() error {
 	if err := l.tail.ClearCache(); err != nil {
 		return fmt.Errorf("write: %w", err)
 	}
+	l.timed(began)
 	return nil
 }
 
@@ -141,6 +146,12 @@ func (l *Log) publish(entries []*raft.Log, runs []segment) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	tail := l.segs[len(l.segs)-1]
+	added := -tail.size
+	for i := range runs {
+		added += runs[i].size
+	}
+	l.written.entries.Add(uint64(len(entries)))
+	l.written.bytes.Add(uint64(added))
 	tail.offs = append(tail.offs, runs[0].offs...)
 	tail.size = runs[0].size
 	for i := range runs[1:] {

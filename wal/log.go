@@ -37,6 +37,10 @@ type Options struct {
 	// CacheBytes bounds the decoded entries kept in memory;
 	// DefaultCacheBytes if 0.
 	CacheBytes int
+	// Synced is told how long each sync of the last segment took, by the
+	// goroutine that made it: it must return at once. A write that fills a
+	// segment counts until its successor is made. May be nil.
+	Synced func(took time.Duration)
 	// Logf is told of repairs and of what Reconcile does; may be nil.
 	Logf func(format string, args ...any)
 }
@@ -104,6 +108,7 @@ type Log struct {
 	gen   uint64     // counts truncations: what was looked up before may be gone
 	cache *cache
 
+	written    counters
 	onSync     func(uint64)
 	poisonOnce sync.Once
 	poisoned   atomic.Pointer[error]
