@@ -34,6 +34,7 @@ type MuxStats struct {
 	Evicted     uint64 // closed: MaxPending newer connections came first
 	Unserved    uint64 // closed: a protocol that nobody serves
 	QueueFull   uint64 // closed: AcceptQueue connections of the protocol waited already
+	Pending     int    // open now without a preamble yet, at most MaxPending
 }
 
 // NewMux starts handing out the connections of l, which it owns from here on.
@@ -72,7 +73,9 @@ func (m *Mux) Addr() net.Addr { return m.l.Addr() }
 func (m *Mux) Stats() MuxStats {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.stats
+	s := m.stats
+	s.Pending = m.pending.Len()
+	return s
 }
 
 // Close closes the listener below, every listener handed out, and every

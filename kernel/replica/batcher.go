@@ -43,6 +43,7 @@ type flight struct {
 	raft      *incarnation
 	future    raft.ApplyFuture
 	proposals []proposal
+	sealed    time.Time
 }
 
 func newBatcher(r *Replica) *batcher {
@@ -62,6 +63,7 @@ func (b *batcher) submit(p proposal) error {
 		return ErrNoLeader
 	case len(b.queue) >= maxQueuedCommands || b.bytes+len(p.command) > maxQueuedBytes:
 		b.mu.Unlock()
+		b.r.meters.queueRefused.Add(1)
 		return ErrBusy
 	}
 	b.queue = append(b.queue, p)
@@ -228,9 +230,11 @@ func (b *batcher) propose(g *reign, batch []proposal) {
 	}
 	elapsed := kernel.Time(time.Since(g.sealed))
 	entry := kernel.AppendBatch(make([]byte, 0, size), g.session, elapsed, commands)
+	b.r.meters.batchCommands.observe(uint64(len(batch)))
+	b.r.meters.batchBytes.observe(uint64(len(entry)))
 	// raft's main loop takes it as soon as it is idle; a limit is needed only
 	// for a loop that hangs in a log that hangs.
-	b.landed <- flight{g.raft, g.raft.ApplyLog(raft.Log{Data: entry}, b.r.cfg.requestTimeout()), batch}
+	b.landed <- flight{g.raft, g.raft.ApplyLog(raft.Log{Data: entry}, b.r.cfg.requestTimeout()), batch, g.sealed.Add(time.Duration(elapsed))}
 }
 
 // land waits for the entries in their order and hands out the answers.
@@ -253,6 +257,7 @@ func (b *batcher) land() {
 			}
 			continue
 		}
+		b.r.meters.commit.took(time.Since(f.sealed))
 		done, ok := f.future.Response().(*applied)
 		for i, p := range f.proposals {
 			if !ok || i >= len(done.results) {

@@ -115,7 +115,7 @@ func TestLeaderWithoutASessionOpensOne(t *testing.T) {
 // A first start that was cut off between raft's term and its first entry is
 // taken up again.
 func TestBootstrapCutOff(t *testing.T) {
-	r := &Replica{cfg: Config{Dir: t.TempDir(), Log: testWriter{t}}}
+	r := &Replica{cfg: Config{Dir: t.TempDir(), Log: testWriter{t}}, meters: newMeters()}
 	require.NoError(t, r.openStores())
 	require.NoError(t, r.stable.SetUint64([]byte("CurrentTerm"), 1))
 	require.True(t, r.bootstrapCutOff())

@@ -128,7 +128,7 @@ func (f *forwarder) dial(addr string, d *dial) {
 		_ = nc.Close() // for a leader that is none any more
 		d.err = fmt.Errorf("%w (%w)", ErrNoLeader, errLeaderChanged)
 	default:
-		d.conn = newForwardConn(nc)
+		d.conn = newForwardConn(nc, f.r.meters)
 		f.conn = d.conn
 	}
 	if f.dialing == d {
@@ -206,11 +206,26 @@ func (f frame) refusal() error {
 	return nil
 }
 
+// load gives the requests under way on the present connection, and the bytes of
+// them that wait to be sent.
+func (f *forwarder) load() (under, backlog uint64) {
+	f.mu.Lock()
+	c := f.conn
+	f.mu.Unlock()
+	if c == nil {
+		return 0, 0
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return uint64(len(c.waiting)), c.out.backlog()
+}
+
 // forwardConn is one connection; it belongs to the requests on it.
 type forwardConn struct {
-	nc   net.Conn
-	out  *frameWriter
-	gone chan struct{} // closed when the reader has ended
+	nc     net.Conn
+	meters *meters
+	out    *frameWriter
+	gone   chan struct{} // closed when the reader has ended
 
 	mu      sync.Mutex
 	next    uint64
@@ -218,8 +233,8 @@ type forwardConn struct {
 	broken  error
 }
 
-func newForwardConn(nc net.Conn) *forwardConn {
-	c := &forwardConn{nc: nc, gone: make(chan struct{}), waiting: map[uint64]chan frame{}}
+func newForwardConn(nc net.Conn, m *meters) *forwardConn {
+	c := &forwardConn{nc: nc, meters: m, gone: make(chan struct{}), waiting: map[uint64]chan frame{}}
 	c.out = newFrameWriter(nc, c.fail)
 	go c.read()
 	return c
@@ -236,6 +251,9 @@ func (c *forwardConn) fail(err error) {
 	c.mu.Lock()
 	if c.broken == nil {
 		c.broken = err
+		if errors.Is(err, ErrBusy) {
+			c.meters.forwardBroken.Add(1)
+		}
 	}
 	waiting := c.waiting
 	c.waiting = map[uint64]chan frame{}
@@ -260,12 +278,14 @@ func (c *forwardConn) ask(ctx context.Context, kind byte, body []byte) (frame, e
 	}
 	if len(c.waiting) >= maxForwards {
 		c.mu.Unlock()
+		c.meters.forwardsRefused.Add(1)
 		return frame{}, ErrBusy
 	}
 	c.next++
 	id := c.next
 	c.waiting[id] = ch
 	c.mu.Unlock()
+	c.meters.forwards.Add(1)
 	c.out.write(frame{kind, id, body})
 	select {
 	case got, ok := <-ch:

@@ -16,7 +16,7 @@ type forwardServer struct {
 	ln net.Listener
 
 	mu     sync.Mutex
-	conns  map[net.Conn]struct{}
+	conns  map[net.Conn]*frameWriter
 	closed bool
 	wg     sync.WaitGroup
 }
@@ -25,7 +25,7 @@ type forwardServer struct {
 const maxForwardConns = 4 * kernel.MaxMembers
 
 func serveForwards(r *Replica, ln net.Listener) *forwardServer {
-	s := &forwardServer{r: r, ln: ln, conns: map[net.Conn]struct{}{}}
+	s := &forwardServer{r: r, ln: ln, conns: map[net.Conn]*frameWriter{}}
 	s.wg.Add(1)
 	go s.accept()
 	return s
@@ -42,13 +42,37 @@ func (s *forwardServer) accept() {
 		if s.closed || len(s.conns) >= maxForwardConns {
 			s.mu.Unlock()
 			_ = nc.Close()
+			s.r.meters.forwardConnsRefused.Add(1)
 			continue
 		}
-		s.conns[nc] = struct{}{}
+		w := s.writer(nc)
+		s.conns[nc] = w
 		s.wg.Add(1)
 		s.mu.Unlock()
-		go s.serve(nc)
+		go s.serve(nc, w)
 	}
+}
+
+// writer sends answers on nc. A member that does not take them loses it.
+func (s *forwardServer) writer(nc net.Conn) *frameWriter {
+	var once sync.Once
+	return newFrameWriter(nc, func(err error) {
+		_ = nc.Close()
+		if errors.Is(err, ErrBusy) {
+			once.Do(func() { s.r.meters.answersBroken.Add(1) })
+		}
+	})
+}
+
+// load counts the connections, and the bytes of answers that wait on the
+// fullest of them.
+func (s *forwardServer) load() (conns, backlog uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, w := range s.conns {
+		backlog = max(backlog, w.backlog())
+	}
+	return uint64(len(s.conns)), backlog
 }
 
 func (s *forwardServer) close() {
@@ -62,9 +86,8 @@ func (s *forwardServer) close() {
 	s.wg.Wait()
 }
 
-func (s *forwardServer) serve(nc net.Conn) {
+func (s *forwardServer) serve(nc net.Conn, w *frameWriter) {
 	defer s.wg.Done()
-	w := newFrameWriter(nc, func(error) { _ = nc.Close() })
 	defer func() {
 		w.close()
 		_ = nc.Close()

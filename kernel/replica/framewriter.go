@@ -47,6 +47,13 @@ func (w *frameWriter) write(f frame) {
 	w.signal()
 }
 
+// backlog is how many bytes wait to be sent.
+func (w *frameWriter) backlog() uint64 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return uint64(len(w.buf))
+}
+
 func (w *frameWriter) signal() {
 	select {
 	case w.wake <- struct{}{}:

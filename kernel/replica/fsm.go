@@ -3,6 +3,8 @@ package replica
 import (
 	"fmt"
 	"io"
+	"sync/atomic"
+	"time"
 
 	"github.com/hashicorp/raft"
 
@@ -13,6 +15,9 @@ import (
 // that the kernel's index keeps up with the commit index on an idle cluster.
 type fsm struct {
 	r *Replica
+	// own is set while the next state to be restored is this member's own, at a
+	// start or a rebuild, and none that a leader sent.
+	own *atomic.Bool
 }
 
 var _ raft.BatchingFSM = fsm{}
@@ -30,6 +35,7 @@ type applied struct {
 func (f fsm) ApplyBatch(logs []*raft.Log) []any {
 	out := make([]any, len(logs))
 	s := f.r.state
+	began := time.Since(s.began)
 	var events []*kernel.Event
 	var broken error
 	term := uint64(0)
@@ -57,7 +63,7 @@ func (f fsm) ApplyBatch(logs []*raft.Log) []any {
 			events = append(events, done.Events...)
 		}
 	}
-	s.changed(term)
+	f.r.meters.applyTime.took(s.changed(term) - began)
 	deadlines := hasDeadlines(s.kernel)
 	s.mu.Unlock()
 	f.r.expires.Store(deadlines)
@@ -116,6 +122,9 @@ func (f fsm) Restore(source io.ReadCloser) error {
 	s.mu.Unlock()
 	f.r.expires.Store(deadlines)
 	f.r.hub.endAll(false)
+	if !f.own.Swap(false) {
+		f.r.meters.installed.Add(1)
+	}
 	return nil
 }
 

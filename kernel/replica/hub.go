@@ -44,6 +44,8 @@ type hub struct {
 	mu       sync.Mutex
 	watchers btree.Map[string, []*Watcher]
 	count    int
+	refused  uint64 // MaxWatchers were parked
+	lagged   uint64 // watchers ended over MaxWatchBacklog
 	ended    bool
 
 	queueMu sync.Mutex
@@ -175,6 +177,7 @@ func (h *hub) add(w *Watcher) error {
 		return ErrStopped
 	}
 	if h.count >= MaxWatchers {
+		h.refused++
 		return ErrTooManyWatchers
 	}
 	list, _ := h.watchers.Get(w.path)
@@ -191,6 +194,17 @@ func (h *hub) remove(w *Watcher) {
 		h.count--
 		h.keep(w.path, slices.Delete(list, i, i+1))
 	}
+}
+
+// load fills in what is parked and what waits.
+func (h *hub) load(out *Metrics) {
+	h.mu.Lock()
+	out.Watchers = Gauge{uint64(h.count), MaxWatchers, h.refused}
+	out.WatchersLagged, out.WatchBacklogLimit = h.lagged, MaxWatchBacklog
+	h.mu.Unlock()
+	h.queueMu.Lock()
+	out.EventQueue = Gauge{Now: uint64(len(h.queue)), Limit: maxHubQueue}
+	h.queueMu.Unlock()
 }
 
 func (h *hub) len() int {

@@ -14,10 +14,12 @@ import (
 // ErrStopped say that it certainly is not and will not be. A refusal of the
 // state machine is an answer, not an error.
 func (r *Replica) Propose(ctx context.Context, command []byte) (Answer, error) {
-	if err := r.ready(); err != nil {
-		return Answer{}, err
+	answer, err := Answer{}, r.ready()
+	if err == nil {
+		answer, err = r.ProposeSetup(ctx, command)
 	}
-	return r.ProposeSetup(ctx, command)
+	r.meters.proposals[endedAs(err)].Add(1)
+	return answer, err
 }
 
 // ProposeSetup is Propose for the commands that set a cluster up: it does not

@@ -127,7 +127,10 @@ func (r *Replica) startRaft() error {
 	if err := stable.readBack(); err != nil {
 		return err
 	}
-	rf, err := raft.NewRaft(r.raftConfig(notify), fsm{r}, logStore{r.log, r.logEmptied, r.covered}, stable, r.snapshots, r.transport.Raft())
+	// A new raft restores the newest snapshot, if there is one, before it runs.
+	own := new(atomic.Bool)
+	own.Store(r.lastSnapshot() > 0)
+	rf, err := raft.NewRaft(r.raftConfig(notify), fsm{r, own}, logStore{r.log, r.logEmptied, r.covered}, stable, r.snapshots, r.transport.Raft())
 	if err != nil {
 		return fmt.Errorf("start raft: %w", err)
 	}
@@ -144,7 +147,7 @@ func (r *Replica) startRaft() error {
 	r.raftMu.Unlock()
 	r.leader.wg.Add(2)
 	go r.followLeadership(n, notify)
-	go r.followLeader(seen, n.gone)
+	go r.followLeader(n, seen)
 	if err := r.hurryAlone(rf); err != nil {
 		return errors.Join(fmt.Errorf("start raft: %w", err), n.halt())
 	}
@@ -255,7 +258,11 @@ func (r *Replica) rebuildIfStuck() error {
 	if err := wal.Reconcile(r.log, r.snapshots); err != nil {
 		return fmt.Errorf("reconcile log and snapshots: %w", err)
 	}
-	return r.startRaft()
+	if err := r.startRaft(); err != nil {
+		return err
+	}
+	r.meters.rebuilds.Add(1)
+	return nil
 }
 
 // stuck tells whether raft believes in entries that are neither in the log nor
@@ -297,7 +304,26 @@ type leadership struct {
 	mu      sync.Mutex
 	changed chan struct{} // closed and replaced at every change
 	since   time.Time     // when the present leader was first seen
+	last    reignOf       // of the leaders seen
 	wg      sync.WaitGroup
+}
+
+// reignOf is one leadership: whose, and in which term.
+type reignOf struct {
+	id   raft.ServerID
+	term uint64
+}
+
+// begins tells whether a leadership is another than the last one seen: a raft
+// that is built anew finds the old one again.
+func (l *leadership) begins(seen reignOf) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if seen.id == "" || seen == l.last {
+		return false
+	}
+	l.last = seen
+	return true
 }
 
 // watch returns a channel that is closed at the next change of leader.
@@ -317,15 +343,18 @@ func (l *leadership) note(known bool) {
 	l.changed = make(chan struct{})
 }
 
-func (r *Replica) followLeader(seen <-chan raft.Observation, gone <-chan struct{}) {
+func (r *Replica) followLeader(n *incarnation, seen <-chan raft.Observation) {
 	defer r.leader.wg.Done()
 	for {
 		select {
 		case o := <-seen:
 			leader := o.Data.(raft.LeaderObservation)
+			if r.leader.begins(reignOf{leader.LeaderID, n.CurrentTerm()}) {
+				r.meters.leaderChanges.Add(1)
+			}
 			r.leader.note(leader.LeaderID != "")
 			r.forward.leaderIs(string(leader.LeaderAddr))
-		case <-gone:
+		case <-n.gone:
 			return
 		case <-r.stop:
 			return

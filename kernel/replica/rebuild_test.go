@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"holdfast/kernel"
+	"holdfast/transport/raftrpc"
 	"holdfast/wal"
 )
 
@@ -67,14 +68,31 @@ func TestRebuildAfterInstallBelowCachedIndex(t *testing.T) {
 		})
 		require.Less(t, c.live[i].node().LastIndex(), staleEnd, "the install must lie below what the old leader believes in")
 	}
+	term := next.node().CurrentTerm()
 	c.start(old)
 	first := c.live[old].node()
+	var seen Metrics
 	c.eventually("rebuilt and caught up", func() bool {
+		// Whoever scrapes meanwhile sees no count go back.
+		now := c.live[old].Metrics()
+		requireOnward(t, seen, now)
+		seen = now
 		v, err := c.live[old].Local()
 		return err == nil && value(v, "/k") == nth(writes-1)
 	})
 	c.eventually("raft is built anew", func() bool { return c.live[old].node() != first })
 	c.put(c.live[old], "/k", "after")
+	c.eventually("counted", func() bool { return c.live[old].Metrics().Rebuilds > 0 })
+	m := c.live[old].Metrics()
+	leads := c.live[c.leader()].Metrics()
+	requireOnward(t, seen, m)
+	require.NotZero(t, m.SnapshotsInstalled)
+	require.LessOrEqual(t, m.SnapshotsInstalled, m.Transport.Traffic[raftrpc.ClassInstall].ReceivedRequests,
+		"what the new raft restores was not sent again")
+	require.NotZero(t, m.LeaderChanges)
+	require.LessOrEqual(t, m.LeaderChanges, 1+m.Term-term, "each term has one at most: the new raft finds the old leader again")
+	require.LessOrEqual(t, m.LastLogIndex, leads.LastLogIndex, "not what the old raft believed in")
+	c.eventually("the same store", func() bool { return c.live[old].Metrics().Store.Index == c.live[c.leader()].Metrics().Store.Index })
 }
 
 // The same if its log ends with the snapshot, in an older term: raft then goes

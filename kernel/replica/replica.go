@@ -25,6 +25,7 @@ type Replica struct {
 	logger hclog.Logger
 
 	state     *state
+	meters    *meters
 	hub       *hub
 	log       *wal.Log
 	stable    *wal.Stable
@@ -62,7 +63,7 @@ func Open(cfg Config) (*Replica, error) {
 		return nil, err
 	}
 	r := &Replica{
-		cfg: cfg, state: newState(), hub: newHub(), started: time.Now(),
+		cfg: cfg, state: newState(), meters: newMeters(), hub: newHub(), started: time.Now(),
 		stop: make(chan struct{}), rebuilds: make(chan struct{}, 1), rebuilt: make(chan struct{}),
 	}
 	r.leader.changed = make(chan struct{})
@@ -84,7 +85,7 @@ func (r *Replica) openStores() (err error) {
 	logf := func(format string, args ...any) { r.logf(format, args...) }
 	dir := r.cfg.Dir
 	if r.log, err = wal.Open(filepath.Join(dir, "log"), wal.Options{
-		SegmentBytes: r.cfg.SegmentBytes, Fatal: r.fatal, Logf: logf,
+		SegmentBytes: r.cfg.SegmentBytes, Fatal: r.fatal, Synced: r.meters.synced.took, Logf: logf,
 	}); err != nil {
 		return fmt.Errorf("open log: %w", err)
 	}

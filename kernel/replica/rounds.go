@@ -56,6 +56,7 @@ func (rr *readRounds) confirm(ctx context.Context) (kernel.LogIndex, error) {
 	}
 	if round.readers >= maxReaders {
 		rr.mu.Unlock()
+		rr.r.meters.readersRefused.Add(1)
 		return 0, ErrBusy
 	}
 	round.readers++
@@ -74,6 +75,16 @@ func (rr *readRounds) confirm(ctx context.Context) (kernel.LogIndex, error) {
 	}
 }
 
+// waiting counts the reads that wait for the next round.
+func (rr *readRounds) waiting() uint64 {
+	rr.mu.Lock()
+	defer rr.mu.Unlock()
+	if rr.next == nil {
+		return 0
+	}
+	return uint64(rr.next.readers)
+}
+
 func (rr *readRounds) run() {
 	defer rr.r.wg.Done()
 	for {
@@ -90,6 +101,11 @@ func (rr *readRounds) run() {
 			continue
 		}
 		round.err = rr.hold(round)
+		if round.err == nil {
+			rr.r.meters.readRounds.Add(1)
+		} else {
+			rr.r.meters.readRoundsFailed.Add(1)
+		}
 		rr.mu.Lock()
 		rr.running = nil
 		rr.mu.Unlock()

@@ -42,7 +42,10 @@ func (r *Replica) snapshotIfDue(last uint64) {
 		r.logf("snapshot: trailing logs %d: %v", keep, err)
 		return
 	}
-	if err := n.Snapshot().Error(); err != nil && !errors.Is(err, raft.ErrNothingNewToSnapshot) && !errors.Is(err, raft.ErrRaftShutdown) {
+	switch err := n.Snapshot().Error(); {
+	case err == nil:
+		r.meters.snapshotsTaken.Add(1)
+	case !errors.Is(err, raft.ErrNothingNewToSnapshot) && !errors.Is(err, raft.ErrRaftShutdown):
 		r.logf("snapshot: not taken, the next check tries again: %v", err)
 	}
 }

@@ -65,16 +65,19 @@ func (s *state) shown(tick time.Duration) *kernel.View {
 
 // changed ends a critical section that applied something; term is the raft
 // term of the last entry, 0 if there was none. The term is published last: who
-// sees it must not find a view from before.
-func (s *state) changed(term uint64) {
+// sees it must not find a view from before. It returns when it was called, since
+// began.
+func (s *state) changed(term uint64) (at time.Duration) {
 	index := s.kernel.Applied()
-	s.changedAt.Store(int64(time.Since(s.began)))
+	at = time.Since(s.began)
+	s.changedAt.Store(int64(at))
 	s.view.Store(nil)
 	s.applied.Store(uint64(index))
 	if term != 0 {
 		s.term.Store(term)
 	}
 	s.waiters.wake(index)
+	return at
 }
 
 // hashRing remembers the history hash at the last keptHashes log indices.

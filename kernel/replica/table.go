@@ -76,7 +76,7 @@ func Ask(ctx context.Context, nw transport.Network, addr string) (Table, error) 
 	if err != nil {
 		return Table{}, fmt.Errorf("ask %s: %w", addr, err)
 	}
-	c := newForwardConn(nc)
+	c := newForwardConn(nc, new(meters))
 	defer func() {
 		c.fail(ErrStopped)
 		<-c.gone

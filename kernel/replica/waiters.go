@@ -67,6 +67,12 @@ func (w *applyWaiters) remove(waiter *applyWaiter) {
 	w.mu.Unlock()
 }
 
+func (w *applyWaiters) len() uint64 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return uint64(len(w.waiting))
+}
+
 // waitApplied waits until the kernel has applied index.
 func (r *Replica) waitApplied(ctx context.Context, index kernel.LogIndex) error {
 	s := r.state

@@ -26,7 +26,7 @@ type Watcher struct {
 	wake  chan struct{} // holds one token when there is something to see
 }
 
-// push queues a notice. It says no when the watcher wants no more: a one-shot
+// push queues a notice, under the hub's lock. It says no when the watcher wants no more: a one-shot
 // watch has its event, or a laggard was ended.
 func (w *Watcher) push(n *Notice) bool {
 	w.mu.Lock()
@@ -36,6 +36,7 @@ func (w *Watcher) push(n *Notice) bool {
 	}
 	if len(w.queue) >= MaxWatchBacklog {
 		w.ended, w.queue = true, nil
+		w.hub.lagged++
 	} else {
 		w.queue = append(w.queue, n)
 		w.ended = !w.stream

@@ -60,7 +60,11 @@ type Stats struct {
 	Traffic     [classes]Traffic // by Class
 	SendAppend  Rate             // of ClassAppend
 	RecvAppend  Rate             // of ClassAppend
-	Connections int              // inbound ones open now
+	Connections int              // inbound ones open now, of at most ConnectionsLimit
+	// InboundBytes are the payloads held for all of them now.
+	InboundBytes uint64
+	// ConnectionsLimit and InboundBytesLimit bound the two.
+	ConnectionsLimit, InboundBytesLimit uint64
 	Faults
 }
 
@@ -79,6 +83,8 @@ func (t *Transport) Stats() Stats {
 	s := t.counters.snapshot(time.Now())
 	t.mu.Lock()
 	s.Connections = t.inbound
+	s.InboundBytes = uint64(max(t.inboundBytes.Load(), 0))
+	s.ConnectionsLimit, s.InboundBytesLimit = maxInboundConns, maxInboundBytes
 	t.mu.Unlock()
 	return s
 }
