@@ -129,10 +129,23 @@ func checkArrows(p goPackage) (faults []string) {
 	return faults
 }
 
-// checkReach finds test machinery in the daemon, by however many steps.
+// metricsLibrary is linked into the daemon by httpd/metrics alone: it would make
+// the simulator's guest, which is package httpd and what it reaches, a quarter
+// larger.
+const metricsLibrary = "github.com/prometheus/"
+
+// checkReach finds test machinery in the daemon, and Prometheus' library in the
+// guest, by however many steps.
 func checkReach(p goPackage) (faults []string) {
+	if p.ImportPath == module+"/httpd" {
+		for _, reached := range p.Deps {
+			if strings.HasPrefix(reached, metricsLibrary) {
+				faults = append(faults, fmt.Sprintf("%s: reaches %s: only httpd/metrics may; the simulator's guest would carry it", p.ImportPath, reached))
+			}
+		}
+	}
 	if p.ImportPath != module+"/cmd/holdfast" {
-		return nil
+		return faults
 	}
 	for _, reached := range p.Deps {
 		r, ours := roomOf(reached)
@@ -158,6 +171,8 @@ func TestArrowsFindsPlanted(t *testing.T) {
 	}
 	assert.Empty(t, checkArrows(goPackage{ImportPath: "holdfast/transport/raftrpc", Imports: []string{"fmt", "holdfast/transport"}}))
 	assert.NotEmpty(t, checkReach(goPackage{ImportPath: "holdfast/cmd/holdfast", Deps: []string{"fmt", "holdfast/sim"}}))
+	assert.NotEmpty(t, checkReach(goPackage{ImportPath: "holdfast/httpd", Deps: []string{"fmt", metricsLibrary + "client_golang/prometheus"}}))
+	assert.Empty(t, checkReach(goPackage{ImportPath: "holdfast/httpd/metrics", Deps: []string{metricsLibrary + "client_golang/prometheus"}}))
 	assert.Empty(t, checkReach(goPackage{ImportPath: "holdfast/cmd/holdfast-sim", Deps: []string{"holdfast/sim"}}))
 }
 

@@ -122,6 +122,8 @@ type listener struct {
 	server *Server
 	limit  int
 	count  *int
+	// refused counts what was beyond the limit, guarded by Server.mu.
+	refused *uint64
 }
 
 const tooManyConns = "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain; charset=utf-8\r\n" +
@@ -145,7 +147,7 @@ func (ln *listener) Accept() (net.Conn, error) {
 		}
 		pause = acceptPauseMin
 		l := &link{Conn: c, server: ln.server, count: ln.count}
-		if ln.server.remember(l, ln.limit) {
+		if ln.server.remember(l, ln.limit, ln.refused) {
 			return &session{link: l}, nil
 		}
 		// The answer fits the socket's buffer; the deadline is for networks

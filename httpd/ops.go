@@ -9,7 +9,11 @@ import (
 	"holdfast/kernel"
 )
 
-// OpsHandler serves the ops port: /healthz, /readyz and /debug/kernel.
+// HandleMetrics sets what serves /metrics on the ops port (package
+// httpd/metrics); without, there is no such page. To be called before ServeOps.
+func (s *Server) HandleMetrics(handler fasthttp.RequestHandler) { s.metrics = handler }
+
+// OpsHandler serves the ops port: /healthz, /readyz, /metrics and /debug/kernel.
 func (s *Server) OpsHandler(ctx *fasthttp.RequestCtx) {
 	if !isMethod(ctx, methodGet) && !isMethod(ctx, methodHead) {
 		notAllowed(ctx, "GET,HEAD")
@@ -20,6 +24,12 @@ func (s *Server) OpsHandler(ctx *fasthttp.RequestCtx) {
 		s.serveHealthz(ctx)
 	case "/readyz":
 		s.serveReadyz(ctx)
+	case "/metrics":
+		if s.metrics == nil {
+			notFound(ctx)
+			return
+		}
+		s.metrics(ctx)
 	case "/debug/kernel":
 		s.serveKernel(ctx)
 	default:

@@ -69,17 +69,21 @@ type Server struct {
 	ops       *fasthttp.Server
 
 	getsSuccess, getsFail atomic.Uint64
+	requests, opsRequests requestCounts
+	metrics               fasthttp.RequestHandler
 
 	mu sync.Mutex
 	// clientLinks and opsLinks count the links of either port.
-	clientLinks, opsLinks int
-	links                 map[*link]struct{}
-	polls                 map[*poll]struct{}
-	numbered              uint64 // links and polls so far
-	listeners             []net.Listener
-	takenNow              int
-	stop                  bool
-	changed               chan struct{} // gets a token when takenNow shrinks in a shutdown
+	clientLinks, opsLinks     int
+	clientRefused, opsRefused uint64 // links beyond the limit
+	longPolls, streams        int    // of polls
+	links                     map[*link]struct{}
+	polls                     map[*poll]struct{}
+	numbered                  uint64 // links and polls so far
+	listeners                 []net.Listener
+	takenNow                  int
+	stop                      bool
+	changed                   chan struct{} // gets a token when takenNow shrinks in a shutdown
 }
 
 // New makes a server; Serve and ServeOps start it.
@@ -95,15 +99,18 @@ func New(cfg Config) *Server {
 		s.version = DefaultVersion
 	}
 	s.clusterID = strconv.AppendUint(nil, s.replica.Status().ClusterID, 16)
-	s.http = s.newHTTP(s.handle)
-	s.ops = s.newHTTP(s.OpsHandler)
+	s.http = s.newHTTP(s.handle, &s.requests)
+	s.ops = s.newHTTP(s.OpsHandler, &s.opsRequests)
 	return s
 }
 
-func (s *Server) newHTTP(handler fasthttp.RequestHandler) *fasthttp.Server {
+func (s *Server) newHTTP(handler fasthttp.RequestHandler, counts *requestCounts) *fasthttp.Server {
 	return &fasthttp.Server{
-		Handler:        s.guarded(handler),
-		ErrorHandler:   s.badRequest,
+		Handler: s.guarded(handler, counts),
+		ErrorHandler: func(ctx *fasthttp.RequestCtx, err error) {
+			s.badRequest(ctx, err)
+			counts.unread(ctx.Response.StatusCode())
+		},
 		HeaderReceived: s.allowBodyTime,
 		Logger:         quiet{},
 		// One more than our own limit, so that the answer to one connection
@@ -142,12 +149,12 @@ func (quiet) Printf(string, ...any) {}
 // Serve serves clients until Shutdown, which makes it return nil, or until
 // the listener fails. It closes the listener. There may be several.
 func (s *Server) Serve(ln net.Listener) error {
-	return s.serve(s.http, &listener{ln, s, s.limits.MaxConns, &s.clientLinks})
+	return s.serve(s.http, &listener{ln, s, s.limits.MaxConns, &s.clientLinks, &s.clientRefused})
 }
 
 // ServeOps serves the ops port, likewise.
 func (s *Server) ServeOps(ln net.Listener) error {
-	return s.serve(s.ops, &listener{ln, s, MaxOpsConns, &s.opsLinks})
+	return s.serve(s.ops, &listener{ln, s, MaxOpsConns, &s.opsLinks, &s.opsRefused})
 }
 
 func (s *Server) serve(server *fasthttp.Server, ln net.Listener) error {
@@ -164,8 +171,8 @@ func (s *Server) serve(server *fasthttp.Server, ln net.Listener) error {
 	return nil
 }
 
-// guarded keeps a panic within its own request.
-func (s *Server) guarded(handler fasthttp.RequestHandler) fasthttp.RequestHandler {
+// guarded keeps a panic within its own request, and counts how it ended.
+func (s *Server) guarded(handler fasthttp.RequestHandler, counts *requestCounts) fasthttp.RequestHandler {
 	return func(ctx *fasthttp.RequestCtx) {
 		defer func() {
 			if fault := recover(); fault != nil {
@@ -174,6 +181,7 @@ func (s *Server) guarded(handler fasthttp.RequestHandler) fasthttp.RequestHandle
 				plainError(ctx, fasthttp.StatusInternalServerError, "internal error; see this member's log")
 				ctx.SetConnectionClose()
 			}
+			counts.count(ctx)
 		}()
 		handler(ctx)
 	}

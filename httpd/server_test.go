@@ -106,7 +106,7 @@ func TestTooManyConnections(t *testing.T) {
 func TestPanics(t *testing.T) {
 	f := newFixture(t, Limits{})
 	broken := New(Config{Replica: f.replica, Logf: f.server.logf})
-	broken.http.Handler = broken.guarded(func(*fasthttp.RequestCtx) { panic("planted") })
+	broken.http.Handler = broken.guarded(func(*fasthttp.RequestCtx) { panic("planted") }, &broken.requests)
 	ln, err := f.network.Host("server").Listen("server:1")
 	require.NoError(t, err)
 	served := make(chan error, 1)

@@ -12,11 +12,16 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// remember admits a link, if there are fewer than limit of its port.
-func (s *Server) remember(l *link, limit int) bool {
+// remember admits a link, if there are fewer than limit of its port, and counts
+// it as refused otherwise.
+func (s *Server) remember(l *link, limit int, refused *uint64) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.stop || *l.count >= limit {
+	if s.stop {
+		return false
+	}
+	if *l.count >= limit {
+		*refused++
 		return false
 	}
 	*l.count++
@@ -45,13 +50,25 @@ func (s *Server) park(p *poll) bool {
 	s.numbered++
 	p.number = s.numbered
 	s.polls[p] = struct{}{}
+	*s.parked(p)++
 	return true
 }
 
 func (s *Server) unpark(p *poll) {
 	s.mu.Lock()
-	delete(s.polls, p)
+	if _, known := s.polls[p]; known {
+		delete(s.polls, p)
+		*s.parked(p)--
+	}
 	s.mu.Unlock()
+}
+
+// parked is how many polls like p there are, with mu held.
+func (s *Server) parked(p *poll) *int {
+	if p.stream {
+		return &s.streams
+	}
+	return &s.longPolls
 }
 
 func (s *Server) beginTaken() {

@@ -78,7 +78,7 @@ func agentFlags(config *string) []cli.Flag {
 		text("advertise-client-urls", "", "`URLS` clients are told to use; default: listen-client-urls"),
 		text("listen-peer-urls", defaultPeerURL, "`URL` to serve the other members on"),
 		text("initial-advertise-peer-urls", "", "`URL` the other members use; default: listen-peer-urls"),
-		text("listen-ops-urls", defaultOpsURL, "comma-separated `URLS` for /healthz, /readyz, /debug/kernel"),
+		text("listen-ops-urls", defaultOpsURL, "comma-separated `URLS` for /healthz, /readyz, /metrics, /debug/kernel"),
 		text("initial-cluster", "", "all `MEMBERS` of a new fixed cluster: name=peer-url,name=peer-url"),
 		text("initial-cluster-state", stateNew, "`STATE` of that cluster: new or existing"),
 		text("initial-cluster-token", defaultClusterToken, "`TOKEN` that keeps clusters apart"),

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"holdfast/httpd"
+	"holdfast/httpd/metrics"
 	"holdfast/kernel/cluster"
 	"holdfast/kernel/replica"
 	"holdfast/transport"
@@ -43,6 +44,11 @@ func runAgent(ctx context.Context, o agentOptions) error {
 		return errors.Join(fmt.Errorf("agent: %w", err), closeAll(listeners), closeAll(ops))
 	}
 	server := httpd.New(httpd.Config{Replica: member.Replica(), Build: version, Logf: a.log.Printf})
+	shown, err := metrics.Handler(server, member.Replica(), metrics.Build{Version: version, Revision: revision()})
+	if err != nil {
+		return errors.Join(fmt.Errorf("agent: %w", err), member.Close(), closeAll(listeners), closeAll(ops))
+	}
+	server.HandleMetrics(shown)
 	for _, l := range listeners {
 		a.serve(l, server.Serve)
 	}
