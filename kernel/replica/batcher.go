@@ -3,6 +3,7 @@ package replica
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -14,9 +15,19 @@ import (
 // proposal is a command on its way, with what is to be done with its outcome.
 type proposal struct {
 	command []byte
-	// finish is called exactly once, from a goroutine that must not be held up.
-	finish func(Answer, error)
+	finisher
 }
+
+// finisher takes the outcome of a proposal. finish is called exactly once, from
+// a goroutine that must not be held up.
+type finisher interface {
+	finish(Answer, error)
+}
+
+// finishFunc is a finisher that is a function.
+type finishFunc func(Answer, error)
+
+func (f finishFunc) finish(a Answer, err error) { f(a, err) }
 
 // batcher folds the commands that wait into one raft entry. It seals an entry
 // when the log has nothing to sync any more, not before: raft takes nothing
@@ -28,26 +39,27 @@ type batcher struct {
 	mu      sync.Mutex
 	queue   []proposal
 	bytes   int
-	reign   *reign // nil while this member does not lead
-	flying  int    // entries given to raft and not yet answered
-	syncing bool   // one of them has not yet been synced by this member's log
-	expiry  bool   // an expire command waits or flies
+	reign   *reign    // nil while this member does not lead
+	flying  []*flight // entries given to raft and not yet answered, in order
+	syncing bool      // one of them has not yet been synced by this member's log
+	expiry  bool      // an expire command waits or flies
 	closed  bool
 	wake    chan struct{}
 
-	landed chan flight // entries given to raft, in order
+	landed chan *flight // entries given to raft, in order
 }
 
 // flight is an entry that raft was given.
 type flight struct {
 	raft      *incarnation
+	entry     []byte
 	future    raft.ApplyFuture
 	proposals []proposal
 	sealed    time.Time
 }
 
 func newBatcher(r *Replica) *batcher {
-	return &batcher{r: r, wake: make(chan struct{}, 1), landed: make(chan flight, maxInFlight)}
+	return &batcher{r: r, wake: make(chan struct{}, 1), landed: make(chan *flight, maxInFlight)}
 }
 
 // submit queues a proposal. An error means that it was not taken, and finish
@@ -151,7 +163,7 @@ func (b *batcher) expire() {
 	b.mu.Unlock()
 	command, err := kernel.AppendCommand(nil, &kernel.Command{Op: kernel.OpExpire})
 	if err == nil {
-		err = b.submit(proposal{command, func(_ Answer, err error) { b.expired(err == nil) }})
+		err = b.submit(proposal{command, finishFunc(func(_ Answer, err error) { b.expired(err == nil) })})
 	}
 	if err != nil {
 		b.expired(false)
@@ -199,7 +211,7 @@ func (b *batcher) run() {
 func (b *batcher) take() (*reign, []proposal) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if len(b.queue) == 0 || b.reign == nil || b.syncing || b.flying >= maxInFlight {
+	if len(b.queue) == 0 || b.reign == nil || b.syncing || len(b.flying) >= maxInFlight {
 		return nil, nil
 	}
 	n, bytes := 0, 0
@@ -213,7 +225,6 @@ func (b *batcher) take() (*reign, []proposal) {
 		b.queue = nil
 	}
 	b.bytes -= bytes
-	b.flying++
 	b.syncing = true
 	return b.reign, batch
 }
@@ -229,42 +240,74 @@ func (b *batcher) propose(g *reign, batch []proposal) {
 		size += len(p.command) + kernel.CommandOverheadBytes
 	}
 	elapsed := kernel.Time(time.Since(g.sealed))
-	entry := kernel.AppendBatch(make([]byte, 0, size), g.session, elapsed, commands)
+	f := &flight{
+		raft: g.raft, entry: kernel.AppendBatch(make([]byte, 0, size), g.session, elapsed, commands),
+		proposals: batch, sealed: g.sealed.Add(time.Duration(elapsed)),
+	}
 	b.r.meters.batchCommands.observe(uint64(len(batch)))
-	b.r.meters.batchBytes.observe(uint64(len(entry)))
+	b.r.meters.batchBytes.observe(uint64(len(f.entry)))
+	b.mu.Lock()
+	b.flying = append(b.flying, f)
+	b.mu.Unlock()
 	// raft's main loop takes it as soon as it is idle; a limit is needed only
 	// for a loop that hangs in a log that hangs.
-	b.landed <- flight{g.raft, g.raft.ApplyLog(raft.Log{Data: entry}, b.r.cfg.requestTimeout()), batch, g.sealed.Add(time.Duration(elapsed))}
+	f.future = g.raft.ApplyLog(raft.Log{Data: f.entry}, b.r.cfg.requestTimeout())
+	b.landed <- f
 }
 
-// land waits for the entries in their order and hands out the answers.
+// applied hands out the answers of an entry that was applied, if it is one of
+// those under way: raft's own answer would come three goroutines later. raft
+// hands a leader's entries to its state machine as the very bytes it was given.
+func (b *batcher) applied(entry []byte, done *applied) {
+	b.mu.Lock()
+	f := b.claim(func(f *flight) bool { return len(entry) > 0 && &f.entry[0] == &entry[0] })
+	b.mu.Unlock()
+	if f == nil {
+		return
+	}
+	b.signal()
+	b.r.meters.commit.took(time.Since(f.sealed))
+	for i, p := range f.proposals {
+		p.finish(Answer{done.results[i], done.index, done.term}, nil)
+	}
+}
+
+// claim takes a flight off the list of those whose proposals have no outcome
+// yet; nil if it is not on it.
+func (b *batcher) claim(is func(*flight) bool) *flight {
+	i := slices.IndexFunc(b.flying, is)
+	if i < 0 {
+		return nil
+	}
+	f := b.flying[i]
+	b.flying = slices.Delete(b.flying, i, i+1)
+	return f
+}
+
+// land waits until raft is done with the entries, in their order. Those that
+// were applied have been answered by then, the others failed.
 func (b *batcher) land() {
 	defer b.r.wg.Done()
 	for f := range b.landed {
 		err := f.raft.await(f.future)
 		b.mu.Lock()
-		b.flying--
-		if err != nil {
+		failed := b.claim(func(g *flight) bool { return g == f })
+		if failed != nil {
 			// An entry that raft refused never reaches the log's sync.
 			b.syncing = false
 		}
 		b.mu.Unlock()
-		b.signal()
-		if err != nil {
-			err = outcome(err)
-			for _, p := range f.proposals {
-				p.finish(Answer{}, err)
-			}
+		if failed == nil {
 			continue
 		}
-		b.r.meters.commit.took(time.Since(f.sealed))
-		done, ok := f.future.Response().(*applied)
-		for i, p := range f.proposals {
-			if !ok || i >= len(done.results) {
-				p.finish(Answer{}, ErrUnknown)
-				continue
-			}
-			p.finish(Answer{done.results[i], done.index, done.term}, nil)
+		b.signal()
+		if err == nil {
+			err = ErrUnknown // it is in the log, and no result says what it did
+		} else {
+			err = outcome(err)
+		}
+		for _, p := range f.proposals {
+			p.finish(Answer{}, err)
 		}
 	}
 }

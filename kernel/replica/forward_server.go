@@ -123,13 +123,13 @@ func (s *forwardServer) propose(w *frameWriter, f frame) {
 		w.write(frame{frameUnreadable, f.id, []byte(err.Error())})
 		return
 	}
-	finish := func(a Answer, err error) {
+	finish := finishFunc(func(a Answer, err error) {
 		if err != nil {
 			w.write(refusalFrame(f.id, err))
 			return
 		}
 		w.write(frame{frameAnswer, f.id, appendAnswer(nil, a)})
-	}
+	})
 	if err := s.r.batcher.submit(proposal{f.body, finish}); err != nil {
 		w.write(refusalFrame(f.id, err))
 	}

@@ -68,6 +68,11 @@ func (f fsm) ApplyBatch(logs []*raft.Log) []any {
 	s.mu.Unlock()
 	f.r.expires.Store(deadlines)
 	f.r.hub.publish(events)
+	for i, l := range logs {
+		if done, ok := out[i].(*applied); ok {
+			f.r.batcher.applied(l.Data, done)
+		}
+	}
 	if broken != nil {
 		f.r.fatal(broken)
 		<-f.r.stop

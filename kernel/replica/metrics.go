@@ -186,7 +186,7 @@ func (r *Replica) queues(out *Metrics) {
 	b.mu.Lock()
 	out.QueuedCommands = Gauge{uint64(len(b.queue)), maxQueuedCommands, m.queueRefused.Load()}
 	out.QueuedBytes = Gauge{Now: uint64(b.bytes), Limit: maxQueuedBytes}
-	out.EntriesInFlight = Gauge{Now: uint64(b.flying), Limit: maxInFlight}
+	out.EntriesInFlight = Gauge{Now: uint64(len(b.flying)), Limit: maxInFlight}
 	b.mu.Unlock()
 	out.Readers = Gauge{r.reads.waiting(), maxReaders, m.readersRefused.Load()}
 	out.ApplyWaiters = r.state.waiters.len()

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
+	"time"
 )
 
 // Propose has a command (see kernel.AppendCommand) applied, by the leader if
@@ -25,7 +27,27 @@ func (r *Replica) Propose(ctx context.Context, command []byte) (Answer, error) {
 // ProposeSetup is Propose for the commands that set a cluster up: it does not
 // wait until this member serves clients, which it does only afterwards.
 func (r *Replica) ProposeSetup(ctx context.Context, command []byte) (Answer, error) {
-	ctx, cancel := context.WithTimeout(ctx, r.cfg.requestTimeout())
+	began := time.Now()
+	w := newWaiter()
+	err := r.batcher.submit(proposal{command, w})
+	if err == nil {
+		var answer Answer
+		if answer, err = w.wait(ctx, r.cfg.requestTimeout()); !errors.Is(err, ErrNoLeader) {
+			return answer, err
+		}
+	} else {
+		w.release()
+	}
+	if !errors.Is(err, ErrNoLeader) {
+		return Answer{}, err
+	}
+	return r.proposeElsewhere(ctx, command, r.cfg.requestTimeout()-time.Since(began))
+}
+
+// proposeElsewhere asks whoever leads, until one is found or the time is up.
+// Only what certainly was not done is tried again.
+func (r *Replica) proposeElsewhere(ctx context.Context, command []byte, timeout time.Duration) (Answer, error) {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	for {
 		changed := r.leader.watch()
@@ -33,7 +55,7 @@ func (r *Replica) ProposeSetup(ctx context.Context, command []byte) (Answer, err
 		if !errors.Is(err, ErrNoLeader) {
 			return answer, err
 		}
-		// Certainly nothing was done: another try may find the next leader.
+		// Another try may find the next leader.
 		if waitErr := r.awaitLeader(ctx, changed); waitErr != nil {
 			return Answer{}, waitErr
 		}
@@ -42,23 +64,57 @@ func (r *Replica) ProposeSetup(ctx context.Context, command []byte) (Answer, err
 
 // proposeOnce asks whom this member takes for the leader, once.
 func (r *Replica) proposeOnce(ctx context.Context, command []byte) (Answer, error) {
-	done := make(chan answered, 1)
-	err := r.batcher.submit(proposal{command, func(a Answer, err error) { done <- answered{a, err} }})
+	w := newWaiter()
+	err := r.batcher.submit(proposal{command, w})
+	if err == nil {
+		return w.wait(ctx, r.cfg.requestTimeout())
+	}
+	w.release()
 	if errors.Is(err, ErrNoLeader) {
 		return r.forward.propose(ctx, command)
 	}
-	if err != nil {
-		return Answer{}, err
-	}
-	select {
-	case d := <-done:
-		return d.Answer, d.err
-	case <-ctx.Done():
-		return Answer{}, fmt.Errorf("%w (%w)", ErrUnknown, ctx.Err())
-	}
+	return Answer{}, err
+}
+
+// waiter waits for the outcome of one proposal. Waiters are used again: a
+// write makes no channel and no timer of its own.
+type waiter struct {
+	done  chan answered
+	timer *time.Timer
 }
 
 type answered struct {
 	Answer
 	err error
+}
+
+var waiters = sync.Pool{New: func() any {
+	w := &waiter{done: make(chan answered, 1), timer: time.NewTimer(time.Hour)}
+	w.timer.Stop()
+	return w
+}}
+
+func newWaiter() *waiter { return waiters.Get().(*waiter) }
+
+// release gives back a waiter for which no outcome is under way.
+func (w *waiter) release() { waiters.Put(w) }
+
+// finish implements finisher.
+func (w *waiter) finish(a Answer, err error) { w.done <- answered{a, err} }
+
+// wait gives the outcome, or ErrUnknown when the time is up or ctx ends. Then
+// the outcome may still come, and the waiter is not used again.
+func (w *waiter) wait(ctx context.Context, timeout time.Duration) (Answer, error) {
+	w.timer.Reset(timeout)
+	select {
+	case d := <-w.done:
+		w.timer.Stop()
+		w.release()
+		return d.Answer, d.err
+	case <-ctx.Done():
+		w.timer.Stop()
+		return Answer{}, fmt.Errorf("%w (%w)", ErrUnknown, ctx.Err())
+	case <-w.timer.C:
+		return Answer{}, fmt.Errorf("%w (%w)", ErrUnknown, context.DeadlineExceeded)
+	}
 }
