@@ -61,6 +61,9 @@ type session struct {
 	refused atomic.Bool
 	// abandoned undoes a takeover that fasthttp does not come to.
 	abandoned atomic.Pointer[func()]
+	// read and write are the link's deadlines. Only fasthttp's goroutine sets
+	// them, the one that reads and writes.
+	read, write deadline
 }
 
 // Read implements io.Reader. Once the link is taken it has nothing more, so
@@ -74,7 +77,58 @@ func (c *session) Read(p []byte) (int, error) {
 		c.ahead = c.ahead[n:]
 		return n, nil
 	}
+	if c.read.due(c.server.deadlineSlack) {
+		if err := c.link.SetReadDeadline(c.read.wanted); err != nil {
+			return 0, err
+		}
+		c.read.set = c.read.wanted
+	}
 	return c.link.Read(p)
+}
+
+// Write implements io.Writer.
+func (c *session) Write(p []byte) (int, error) {
+	if c.write.due(c.server.deadlineSlack) {
+		if err := c.link.SetWriteDeadline(c.write.wanted); err != nil {
+			return 0, err
+		}
+		c.write.set = c.write.wanted
+	}
+	return c.link.Write(p)
+}
+
+// SetReadDeadline is in force from the next Read on.
+func (c *session) SetReadDeadline(t time.Time) error {
+	c.read.wanted = t
+	return nil
+}
+
+// SetWriteDeadline is in force from the next Write on.
+func (c *session) SetWriteDeadline(t time.Time) error {
+	c.write.wanted = t
+	return nil
+}
+
+// SetDeadline is in force at once: with it fasthttp hands the link on.
+func (c *session) SetDeadline(t time.Time) error {
+	c.read, c.write = deadline{t, t}, deadline{t, t}
+	return c.link.SetDeadline(t)
+}
+
+// deadline is what a link was told, and what it should be told before it is
+// next used. fasthttp sets three deadlines a request, of which most are replaced
+// before anything could wait for them, or differ by the moment that has passed
+// since the last request; each costs as much as a small answer.
+type deadline struct{ wanted, set time.Time }
+
+// due tells whether the link has to be told. What it was told may be earlier
+// than what is wanted by the slack, but never later.
+func (d *deadline) due(slack time.Duration) bool {
+	if d.wanted.IsZero() || d.set.IsZero() {
+		return d.wanted != d.set
+	}
+	late := d.wanted.Sub(d.set)
+	return late < 0 || late > slack
 }
 
 // Close implements io.Closer. It leaves a link that was taken alone.

@@ -42,6 +42,12 @@ func (l Limits) complete() Limits {
 	return l
 }
 
+// deadlineSlack is by how much a connection may be given up too early: so little
+// of the shortest limit that nobody minds.
+func (l Limits) deadlineSlack() time.Duration {
+	return min(l.HeadTimeout, l.BodyTimeout, l.IdleTimeout, l.WriteTimeout) / 16
+}
+
 // Config says what a server serves.
 type Config struct {
 	Replica *replica.Replica
@@ -65,8 +71,11 @@ type Server struct {
 	limits    Limits
 	logf      func(format string, args ...any)
 	clusterID []byte
-	http      *fasthttp.Server
-	ops       *fasthttp.Server
+	// deadlineSlack is limits', for each request asks.
+	deadlineSlack time.Duration
+
+	http *fasthttp.Server
+	ops  *fasthttp.Server
 
 	getsSuccess, getsFail atomic.Uint64
 	requests, opsRequests requestCounts
@@ -98,6 +107,7 @@ func New(cfg Config) *Server {
 	if s.version == "" {
 		s.version = DefaultVersion
 	}
+	s.deadlineSlack = s.limits.deadlineSlack()
 	s.clusterID = strconv.AppendUint(nil, s.replica.Status().ClusterID, 16)
 	s.http = s.newHTTP(s.handle, &s.requests)
 	s.ops = s.newHTTP(s.OpsHandler, &s.opsRequests)
