@@ -67,6 +67,9 @@ func (r *Replica) Linearizable(ctx context.Context) (*View, error) {
 	if err := r.ready(); err != nil {
 		return nil, err
 	}
+	if index, ok := r.reads.alone(); ok && r.state.applied.Load() >= uint64(index) {
+		return r.Local()
+	}
 	ctx, cancel := context.WithTimeout(ctx, r.cfg.requestTimeout())
 	defer cancel()
 	for {

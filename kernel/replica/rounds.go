@@ -85,6 +85,17 @@ func (rr *readRounds) waiting() uint64 {
 	return uint64(rr.next.readers)
 }
 
+// alone gives the read index of a leader that is the only voter; no if it is
+// none. There is nobody to ask, so nobody waits for a round.
+func (rr *readRounds) alone() (kernel.LogIndex, bool) {
+	var round readRound
+	if rr.begin(&round) != nil || round.quorum > 0 || rr.holds(&round) != nil {
+		return 0, false
+	}
+	rr.r.meters.readRounds.Add(1)
+	return round.index, true
+}
+
 func (rr *readRounds) run() {
 	defer rr.r.wg.Done()
 	for {
@@ -115,6 +126,25 @@ func (rr *readRounds) run() {
 
 // hold runs one round, by the four steps of the rule.
 func (rr *readRounds) hold(round *readRound) error {
+	if err := rr.begin(round); err != nil {
+		return err
+	}
+	// 3. A quorum confirms this term by requests that start from now on.
+	if round.quorum > 0 {
+		rr.mu.Lock()
+		rr.running = round
+		rr.mu.Unlock()
+		// Its verdict does not count; it makes raft send heartbeats now.
+		rr.r.node().VerifyLeader()
+		if err := rr.settle(round); err != nil {
+			return err
+		}
+	}
+	return rr.holds(round)
+}
+
+// begin takes the first two steps, and finds who has to be asked for the third.
+func (rr *readRounds) begin(round *readRound) error {
 	n := rr.r.node()
 	round.term = n.CurrentTerm()
 	// 1. This member leads and the kernel has applied an entry of the term,
@@ -124,20 +154,14 @@ func (rr *readRounds) hold(round *readRound) error {
 	}
 	// 2. What must be in the answer.
 	round.index = kernel.LogIndex(n.CommitIndex())
-	// 3. A quorum confirms this term by requests that start from now on.
 	round.after = rr.r.transport.Started()
 	round.count(n.GetConfiguration().Configuration(), serverID(rr.r.cfg.ID))
-	if round.quorum > 0 {
-		rr.mu.Lock()
-		rr.running = round
-		rr.mu.Unlock()
-		// Its verdict does not count; it makes raft send heartbeats now.
-		n.VerifyLeader()
-		if err := rr.settle(round); err != nil {
-			return err
-		}
-	}
-	// 4. Still leading in the same term.
+	return nil
+}
+
+// holds takes the last step: still leading in the same term.
+func (rr *readRounds) holds(round *readRound) error {
+	n := rr.r.node()
 	if n.State() != raft.Leader || n.CurrentTerm() != round.term {
 		return ErrNoLeader
 	}

@@ -23,12 +23,12 @@ var reads = []Mutant{
 			"deposed leader, in those moments. It would take more seeds.",
 		Edits: []patch.Edit{{
 			File: "kernel/replica/rounds.go",
-			Old: `		n.VerifyLeader()
+			Old: `		rr.r.node().VerifyLeader()
 		if err := rr.settle(round); err != nil {
 			return err
 		}
 `,
-			New: `		if err := n.await(n.VerifyLeader()); err != nil {
+			New: `		if n := rr.r.node(); n.await(n.VerifyLeader()) != nil {
 			return ErrNoLeader
 		}
 `,
