@@ -9,7 +9,9 @@ const (
 	MaxEntryBytes = 16 << 20
 	// DefaultSegmentBytes is the size at which a segment is full unless
 	// Options say otherwise. The entry that fills it may exceed it.
-	DefaultSegmentBytes = 16 << 20
+	// tidwall/wal keeps the last segment in memory, too, in a slice that grows
+	// as it does and is copied each time: small segments keep that cheap.
+	DefaultSegmentBytes = 4 << 20
 	// MaxSegmentBytes bounds Options.SegmentBytes; offsets within a segment
 	// are kept in 32 bits.
 	MaxSegmentBytes = 1 << 30
