@@ -46,11 +46,16 @@ func (s *State) rollNode(n *Node) {
 }
 
 func (s *State) rollNumbers(list ...uint64) {
-	var b [8]byte
+	var b [64]byte
+	n := 0
 	for _, v := range list {
-		binary.BigEndian.PutUint64(b[:], v)
-		_, _ = s.digest.Write(b[:]) // a digest has nowhere to fail to
+		binary.BigEndian.PutUint64(b[n:], v)
+		if n += 8; n == len(b) {
+			_, _ = s.digest.Write(b[:]) // a digest has nowhere to fail to
+			n = 0
+		}
 	}
+	_, _ = s.digest.Write(b[:n])
 }
 
 func (s *State) rollBytes(b []byte) {
