@@ -1,6 +1,9 @@
 package transport
 
-import "errors"
+import (
+	"errors"
+	"syscall"
+)
 
 var (
 	// ErrNoTCP says that this build has no sockets.
@@ -15,3 +18,9 @@ var (
 	// of ours.
 	ErrPreamble = errors.New("not a holdfast preamble")
 )
+
+// IsRefused tells whether a Dial of any network failed because nobody listens
+// there, which the peer's host itself has said.
+func IsRefused(err error) bool {
+	return errors.Is(err, ErrRefused) || errors.Is(err, syscall.ECONNREFUSED)
+}

@@ -45,8 +45,10 @@ type Replica struct {
 	serving  atomic.Bool // local reads may be served, see ready
 	served   atomic.Pointer[served]
 	rebuilds chan struct{}
-	newest   newest
-	rebuilt  chan struct{} // closed when no rebuild will come any more
+	// succeeding tells that this member looks whether its leader has ended.
+	succeeding atomic.Bool
+	newest     newest
+	rebuilt    chan struct{} // closed when no rebuild will come any more
 
 	started   time.Time
 	stop      chan struct{}
@@ -162,6 +164,7 @@ func (r *Replica) start() error {
 		},
 		AppliedIndex:     r.state.applied.Load,
 		Covered:          r.covered,
+		Ended:            r.connectionEnded,
 		HeartbeatTimeout: 2 * r.cfg.ElectionTimeout,
 		Logf:             r.logf,
 	})

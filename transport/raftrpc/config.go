@@ -54,6 +54,10 @@ type Config struct {
 	// lost the entry; what it gives then has the type [TermOnly]. It is called from any goroutine, for requests that begin
 	// below what is applied.
 	Covered func() (index, term uint64)
+	// Ended is told the peer whose request came last on an inbound connection
+	// when that has ended, if it was an AppendEntries; by default nobody is. It
+	// is called from the connection's goroutine and must return at once.
+	Ended func(peer raft.ServerID)
 	// Logf writes a line about a misbehaving peer; by default nobody does.
 	Logf func(format string, args ...any)
 
@@ -95,6 +99,9 @@ func (c Config) complete() (Config, error) {
 	}
 	if c.Covered == nil {
 		c.Covered = func() (index, term uint64) { return 0, 0 }
+	}
+	if c.Ended == nil {
+		c.Ended = func(raft.ServerID) {}
 	}
 	if c.Logf == nil {
 		c.Logf = func(string, ...any) {}

@@ -130,6 +130,21 @@ func (t *Transport) Deliver(req *raft.AppendEntriesRequest) error {
 	return nil
 }
 
+// TimeoutNow has this server's own raft stand for election, as if its leader had
+// asked it to take over: the others vote although they may know a leader. Errors:
+// [ErrNoRaft], [ErrBusy] after [Config.VoteTimeout], raft's.
+func (t *Transport) TimeoutNow() error {
+	h := t.current.Load()
+	if h == nil {
+		return fmt.Errorf("raftrpc: stand for election: %w", ErrNoRaft)
+	}
+	header := raft.RPCHeader{ProtocolVersion: raft.ProtocolVersionMax, ID: []byte(t.cfg.LocalID), Addr: []byte(t.cfg.LocalAddr)}
+	if _, err := h.dispatch(raft.RPC{Command: &raft.TimeoutNowRequest{RPCHeader: header}}, t.cfg.VoteTimeout); err != nil {
+		return fmt.Errorf("raftrpc: stand for election: %w", err)
+	}
+	return nil
+}
+
 // copyRequest returns a request that shares no memory with r: raft keeps what
 // it is given.
 func copyRequest(r *raft.AppendEntriesRequest) *raft.AppendEntriesRequest {

@@ -17,6 +17,9 @@ type link struct {
 	c  net.Conn
 	br *bufio.Reader
 
+	// Inbound links only: who sent the last AppendEntries.
+	leader raft.ServerID
+
 	// Outbound links only.
 	class     Class
 	addr      raft.ServerAddress

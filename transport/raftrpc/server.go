@@ -55,6 +55,9 @@ func (t *Transport) serve(c net.Conn) {
 		if !errors.Is(err, io.EOF) && t.ctx.Err() == nil {
 			t.complaints.about(c.RemoteAddr(), err)
 		}
+		if l.leader != "" && t.ctx.Err() == nil {
+			t.cfg.Ended(l.leader)
+		}
 		return
 	}
 }
@@ -95,8 +98,13 @@ func (t *Transport) serveOne(l *link) error {
 	if h == nil {
 		return t.answerError(l, f, ErrNoRaft)
 	}
-	if r, ok := rpc.command.(*raft.AppendEntriesRequest); ok && r.PrevLogEntry < t.cfg.AppliedIndex() {
-		skipCovered(r, t.cfg.Covered)
+	if r, ok := rpc.command.(*raft.AppendEntriesRequest); ok {
+		if string(r.ID) != string(l.leader) {
+			l.leader = raft.ServerID(r.ID)
+		}
+		if r.PrevLogEntry < t.cfg.AppliedIndex() {
+			skipCovered(r, t.cfg.Covered)
+		}
 	}
 	resp, err := h.dispatch(raft.RPC{Command: rpc.command}, rpc.to.patience)
 	return t.answer(l, f, resp, err)
