@@ -150,7 +150,7 @@ func (s *forwardServer) readIndex(w *frameWriter, id uint64) {
 	defer s.wg.Done()
 	ctx, cancel := context.WithTimeout(context.Background(), s.r.cfg.requestTimeout())
 	defer cancel()
-	index, err := s.r.reads.confirm(ctx)
+	index, err := s.r.reads.index(ctx)
 	if err != nil {
 		w.write(refusalFrame(id, err))
 		return

@@ -46,6 +46,14 @@ func newReadRounds(r *Replica) *readRounds {
 	return &readRounds{r: r, wake: make(chan struct{}, 1)}
 }
 
+// index gives the read index of a member that leads.
+func (rr *readRounds) index(ctx context.Context) (kernel.LogIndex, error) {
+	if index, ok := rr.alone(); ok {
+		return index, nil
+	}
+	return rr.confirm(ctx)
+}
+
 // confirm joins the next round and returns its read index.
 func (rr *readRounds) confirm(ctx context.Context) (kernel.LogIndex, error) {
 	rr.mu.Lock()
@@ -67,7 +75,10 @@ func (rr *readRounds) confirm(ctx context.Context) (kernel.LogIndex, error) {
 	}
 	select {
 	case <-round.done:
-		return round.index, round.err
+		if round.err != nil {
+			return 0, round.err
+		}
+		return round.index, nil
 	case <-rr.r.stop:
 		return 0, ErrStopped
 	case <-ctx.Done():
