@@ -188,10 +188,7 @@ func (a *powerAppender) newest() string {
 
 func (a *powerAppender) WriteBatch(b *tidwal.Batch) error {
 	old := a.newest()
-	if err := diskOp("append", old); err != nil {
-		return err
-	}
-	if err := a.appender.WriteBatch(b); err != nil {
+	if err := diskOp("append", old, func() error { return a.appender.WriteBatch(b) }); err != nil {
 		return err
 	}
 	if a.newest() != old { // the library synced the full segment before it made the next
@@ -201,10 +198,7 @@ func (a *powerAppender) WriteBatch(b *tidwal.Batch) error {
 }
 
 func (a *powerAppender) Sync() error {
-	if err := diskOp("sync", a.newest()); err != nil {
-		return err
-	}
-	return a.appender.Sync()
+	return diskOp("sync", a.newest(), a.appender.Sync)
 }
 
 func usePowerDisk(t testing.TB) *(*powerDisk) {

@@ -16,11 +16,12 @@ const (
 	tmpSuffix             = ".tmp"
 )
 
-// diskOp is called before each operation of this package that changes a file, a
-// directory or what of them is durable, with its name and path. It does nothing
-// outside of tests, which record, count, stop and fail operations there. What
-// tidwall/wal does to its files does not pass through here.
-var diskOp = func(op, path string) error { return nil }
+// diskOp carries out each operation of this package that changes a file, a
+// directory or what of them is durable; it is told its name and path. It does
+// just that, outside of tests and of the build that injects faults (faults.go):
+// they record, count, stop and fail operations there. What tidwall/wal does to
+// its files does not pass through here.
+var diskOp = func(op, path string, do func() error) error { return do() }
 
 // syncDir makes the entries of a directory durable: creations, removals and
 // renames in it.
@@ -34,9 +35,7 @@ func syncDir(dir string) error {
 	if err != nil {
 		return fmt.Errorf("open directory to sync it: %w", err)
 	}
-	if err = diskOp("syncdir", dir); err == nil {
-		err = d.Sync()
-	}
+	err = diskOp("syncdir", dir, d.Sync)
 	if runtime.GOOS == "wasip1" && cannotSyncDir(err) {
 		err = nil
 	}
@@ -103,7 +102,7 @@ func writeSynced(path string, data []byte) error {
 	if err != nil {
 		return fmt.Errorf("create file: %w", err)
 	}
-	_, err = f.Write(data)
+	_, err = announced{f}.Write(data)
 	if err == nil {
 		err = syncFile(f)
 	}
@@ -139,59 +138,50 @@ func readBounded(path string, limit int64) ([]byte, error) {
 
 // The rest are the system's calls, each announced to diskOp.
 
-func create(path string, flag int) (*os.File, error) {
-	if err := diskOp("create", path); err != nil {
-		return nil, err
-	}
-	return os.OpenFile(path, os.O_CREATE|os.O_WRONLY|flag, fileMode)
+func create(path string, flag int) (f *os.File, err error) {
+	err = diskOp("create", path, func() (err error) {
+		f, err = os.OpenFile(path, os.O_CREATE|os.O_WRONLY|flag, fileMode)
+		return err
+	})
+	return f, err
 }
 
 func mkdir(path string) error {
-	if err := diskOp("mkdir", path); err != nil {
-		return err
-	}
-	return os.Mkdir(path, dirMode)
+	return diskOp("mkdir", path, func() error { return os.Mkdir(path, dirMode) })
 }
 
-func syncFile(f *os.File) error {
-	if err := diskOp("sync", f.Name()); err != nil {
+func syncFile(f *os.File) error { return diskOp("sync", f.Name(), f.Sync) }
+
+// announced is a file written from its start to its end.
+type announced struct{ f *os.File }
+
+func (a announced) Write(b []byte) (n int, err error) {
+	err = diskOp("write", a.f.Name(), func() (err error) {
+		n, err = a.f.Write(b)
 		return err
-	}
-	return f.Sync()
+	})
+	return n, err
 }
 
 func writeAt(f *os.File, b []byte, off int64) error {
-	if err := diskOp("write", f.Name()); err != nil {
+	return diskOp("write", f.Name(), func() error {
+		_, err := f.WriteAt(b, off)
 		return err
-	}
-	_, err := f.WriteAt(b, off)
-	return err
+	})
 }
 
 func truncate(f *os.File, size int64) error {
-	if err := diskOp("truncate", f.Name()); err != nil {
-		return err
-	}
-	return f.Truncate(size)
+	return diskOp("truncate", f.Name(), func() error { return f.Truncate(size) })
 }
 
 func rename(from, to string) error {
-	if err := diskOp("rename", to); err != nil {
-		return err
-	}
-	return os.Rename(from, to)
+	return diskOp("rename", to, func() error { return os.Rename(from, to) })
 }
 
 func remove(path string) error {
-	if err := diskOp("remove", path); err != nil {
-		return err
-	}
-	return os.Remove(path)
+	return diskOp("remove", path, func() error { return os.Remove(path) })
 }
 
 func removeAll(path string) error {
-	if err := diskOp("remove", path); err != nil {
-		return err
-	}
-	return os.RemoveAll(path)
+	return diskOp("remove", path, func() error { return os.RemoveAll(path) })
 }

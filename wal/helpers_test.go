@@ -115,15 +115,18 @@ func copyDir(t testing.TB, from string) string {
 	return to
 }
 
-// setDiskOp installs a hook for the length of a test. Such tests are not run in
-// parallel.
+// setDiskOp installs a hook that is asked before each operation, for the length
+// of a test. Such tests are not run in parallel.
 func setDiskOp(t testing.TB, f func(op, path string) error) {
 	old := diskOp
 	var mu sync.Mutex
-	diskOp = func(op, path string) error {
+	diskOp = func(op, path string, do func() error) error {
 		mu.Lock()
 		defer mu.Unlock()
-		return f(op, path)
+		if err := f(op, path); err != nil {
+			return err
+		}
+		return do()
 	}
 	t.Cleanup(func() { diskOp = old })
 }

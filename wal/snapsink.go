@@ -39,7 +39,7 @@ func (s *Snapshots) Create(version raft.SnapshotVersion, index, term uint64, con
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("create snapshot: %w", err), removeAll(k.tmp))
 	}
-	k.f, k.w = f, bufio.NewWriterSize(f, 128<<10)
+	k.f, k.w = f, bufio.NewWriterSize(announced{f}, 128<<10)
 	return k, nil
 }
 

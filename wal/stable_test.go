@@ -116,7 +116,7 @@ func TestStableStoppedAtEachStep(t *testing.T) {
 		require.NoError(t, gerr)
 		requireStable(t, r, 4, got, map[uint64]string{4: "b", 5: "c"}[got])
 		if err == nil {
-			require.EqualValues(t, 4, stop)
+			require.EqualValues(t, 5, stop)
 			return
 		}
 		require.ErrorIs(t, err, ErrPoisoned)
@@ -132,7 +132,7 @@ func TestStableWriteOrder(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "stable")
 	s := openStable(t, dir)
 	ops := record(t)
-	write := []string{"create stable.tmp", "sync stable.tmp", "rename stable", "syncdir stable"}
+	write := []string{"create stable.tmp", "write stable.tmp", "sync stable.tmp", "rename stable", "syncdir stable"}
 	require.NoError(t, s.SetUint64(curTerm, 4))
 	require.Equal(t, write, *ops)
 	require.NoError(t, s.SetUint64(curTerm, 4))

@@ -24,6 +24,10 @@ import (
 // drainTime bounds how long a stopping agent lets requests finish.
 const drainTime = 2 * time.Second
 
+// tune changes what is no flag. It does nothing but in the build that injects
+// faults (faults.go).
+var tune = func(*replica.Config) {}
+
 // runAgent runs a member until it is told to stop by SIGTERM or SIGINT, which
 // it does without leaving the cluster, or until its log fails.
 func runAgent(ctx context.Context, o agentOptions) error {
@@ -106,6 +110,7 @@ func (a *agent) config(o agentOptions, network transport.Network) cluster.Config
 			os.Exit(1)
 		},
 	}
+	tune(&c.Replica)
 	for _, i := range o.InitialCluster {
 		c.Initial = append(c.Initial, cluster.Initial{Name: i.Name, PeerURL: i.PeerURL})
 	}

@@ -18,6 +18,11 @@ const (
 	lockFile = "LOCK"
 )
 
+// diskOp carries out each operation of this package that changes a file, a
+// directory or what of them is durable; it is told its name and path. It does
+// just that, but for the build that injects faults (faults.go).
+var diskOp = func(op, path string, do func() error) error { return do() }
+
 // prepare makes the data directory, or checks that it is one of ours.
 func prepare(dir string) error {
 	entries, err := os.ReadDir(dir)
@@ -57,22 +62,37 @@ func makeDir(dir string) error {
 			}
 		}
 	}
-	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err := diskOp("mkdir", dir, func() error { return os.Mkdir(dir, 0o700) }); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
 	return syncDir(filepath.Dir(dir))
 }
 
 func writeSynced(path string, b []byte) error {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	f, err := create(path, os.O_TRUNC|os.O_WRONLY)
 	if err != nil {
 		return err
 	}
-	_, err = f.Write(b)
-	if err == nil {
-		err = f.Sync()
+	if err = writeAt(f, b); err == nil {
+		err = diskOp("sync", path, f.Sync)
 	}
 	return errors.Join(err, f.Close())
+}
+
+func create(path string, flag int) (f *os.File, err error) {
+	err = diskOp("create", path, func() (err error) {
+		f, err = os.OpenFile(path, os.O_CREATE|flag, 0o600)
+		return err
+	})
+	return f, err
+}
+
+// writeAt writes the beginning of a file.
+func writeAt(f *os.File, b []byte) error {
+	return diskOp("write", f.Name(), func() error {
+		_, err := f.WriteAt(b, 0)
+		return err
+	})
 }
 
 func syncDir(path string) error {
@@ -80,7 +100,7 @@ func syncDir(path string) error {
 	if err != nil {
 		return fmt.Errorf("sync directory: %w", err)
 	}
-	if err := errors.Join(d.Sync(), d.Close()); err != nil {
+	if err := errors.Join(diskOp("syncdir", path, d.Sync), d.Close()); err != nil {
 		return fmt.Errorf("sync directory: %w", err)
 	}
 	return nil

@@ -144,7 +144,7 @@ func saveIdentity(dir string, id identity) error {
 	path := filepath.Join(dir, raftDir, idFile)
 	err = writeSynced(path+".tmp", append(b, '\n'))
 	if err == nil {
-		err = os.Rename(path+".tmp", path)
+		err = diskOp("rename", path, func() error { return os.Rename(path+".tmp", path) })
 	}
 	if err == nil {
 		err = syncDir(filepath.Dir(path))

@@ -17,7 +17,7 @@ import (
 // the file is for people.
 func lock(dir string) (io.Closer, error) {
 	path := filepath.Join(dir, lockFile)
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	f, err := create(path, os.O_RDWR)
 	if err != nil {
 		return nil, fmt.Errorf("lock: %w; give --data-dir a directory that this user may write", err)
 	}
@@ -30,13 +30,8 @@ func lock(dir string) (io.Closer, error) {
 		}
 		return nil, fmt.Errorf("lock: %s: %w; give --data-dir a directory on a local disk", path, err)
 	}
-	if err := errors.Join(f.Truncate(0), writeAt(f, fmt.Sprintf("%d\n", os.Getpid()))); err != nil {
+	if err := errors.Join(f.Truncate(0), writeAt(f, fmt.Appendf(nil, "%d\n", os.Getpid()))); err != nil {
 		return nil, errors.Join(fmt.Errorf("lock: %s: %w; see that the disk has room and may be written", path, err), f.Close())
 	}
 	return f, nil
-}
-
-func writeAt(f *os.File, s string) error {
-	_, err := f.WriteAt([]byte(s), 0)
-	return err
 }
