@@ -5,6 +5,7 @@ FUZZTIME ?= 10s
 SCRIPTS  ?= 2000
 FROM     ?= 1
 SEEDS    ?= 300
+ROUNDS   ?= 200
 BUDGET   ?= 3m
 HUNTFROM ?= 0xca7c4000
 OUT      ?= bin/guest.wasm
@@ -21,7 +22,7 @@ RACE_PKGS  = ./kernel/... ./wal/... ./transport/... ./httpd/... ./jepsen/... ./c
 GUEST_PKGS = ./kernel/... ./wal/... ./transport/... ./httpd/...
 
 .DEFAULT_GOAL := help
-.PHONY: build run test check lint race bench cluster fuzz conformance differential acceptance sim sim-smoke sweep determinism mutants bench-sim guest kill clean help
+.PHONY: build run test check lint race bench cluster fuzz conformance differential acceptance sim sim-smoke sweep determinism mutants bench-sim guest kill powercuts build-faults clean help
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,9 +48,9 @@ check: lint test race guest sim-smoke sim ## all that has to hold before a chang
 lint: ## formatting, vet, staticcheck, and the house rules of lint_test.go
 	@unformatted=$$(gofmt -l $$(find . -name '*.go' -not -path './.*')); \
 	  test -z "$$unformatted" || { echo "not formatted, run gofmt -w:"; echo "$$unformatted"; exit 1; }
-	$(GO) vet -tags etcd ./...
+	$(GO) vet -tags etcd,faults ./...
 	GOOS=wasip1 GOARCH=wasm $(GO) vet $(GUEST_PKGS)
-	$(GO) tool staticcheck -tags etcd ./...
+	$(GO) tool staticcheck -tags etcd,faults ./...
 	$(GO) test -count=1 .
 
 race: ## tests under the race detector
@@ -99,6 +100,12 @@ guest: build ## build what the simulator runs; OVERLAY and MODFILE plant faults 
 
 kill: build ## kill the leader of three real members ten times and count what is lost
 	bin/holdfast-jepsen kill
+
+powercuts: build build-faults ## cut the power under a real daemon ROUNDS (default 200) times; count what is lost
+	bin/holdfast-jepsen powercut --rounds $(ROUNDS)
+
+build-faults: ## build the daemon that has the disk broken under it, for powercuts and disk-faults
+	CGO_ENABLED=0 $(GO) build -trimpath -tags faults -o bin/holdfast-faults ./cmd/holdfast
 
 clean: ## remove what was built; data directories stay
 	rm -rf bin .cache

@@ -61,7 +61,7 @@ func kill(ctx context.Context, cmd *cli.Command, stdout, stderr io.Writer) error
 	if cfg.Program, err = process.FromPath(cmd.String("bin")); err != nil {
 		return failure{err}
 	}
-	temporary, err := workDir(cmd.String("dir"), &cfg.Dir)
+	temporary, err := workDir("kill", cmd.String("dir"), &cfg.Dir)
 	if err != nil {
 		return failure{err}
 	}
@@ -82,26 +82,26 @@ func kill(ctx context.Context, cmd *cli.Command, stdout, stderr io.Writer) error
 	return nil
 }
 
-// workDir makes the directory to work in and tells whether it is a temporary
+// workDir makes the directory for a command to work in and tells whether it is a temporary
 // one. Data of an earlier run would be taken for this one's.
-func workDir(asked string, dir *string) (temporary bool, err error) {
+func workDir(command, asked string, dir *string) (temporary bool, err error) {
 	if asked == "" {
 		*dir, err = os.MkdirTemp("", "holdfast-jepsen-")
 		if err != nil {
-			return false, fmt.Errorf("kill: make a directory: %w", err)
+			return false, fmt.Errorf("%s: make a directory: %w", command, err)
 		}
 		return true, nil
 	}
 	*dir = asked
 	if err := os.MkdirAll(asked, 0o755); err != nil {
-		return false, fmt.Errorf("kill: --dir %s: %w", asked, err)
+		return false, fmt.Errorf("%s: --dir %s: %w", command, asked, err)
 	}
 	entries, err := os.ReadDir(asked)
 	if err == nil && len(entries) > 0 {
 		err = errors.New("not empty; name a new one")
 	}
 	if err != nil {
-		return false, fmt.Errorf("kill: --dir %s: %w", asked, err)
+		return false, fmt.Errorf("%s: --dir %s: %w", command, asked, err)
 	}
 	return false, nil
 }

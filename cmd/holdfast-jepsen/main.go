@@ -49,13 +49,13 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 func newApp(stdout, stderr io.Writer) *cli.Command {
 	return &cli.Command{
 		Name:   "holdfast-jepsen",
-		Usage:  "torture a cluster of real processes",
+		Usage:  "torture real processes",
 		Writer: stdout, ErrWriter: stderr,
 		HideHelpCommand: true,
 		// Exit codes are decided in run, never inside the library.
 		ExitErrHandler: func(context.Context, *cli.Command, error) {},
 		OnUsageError:   func(_ context.Context, _ *cli.Command, err error, _ bool) error { return err },
-		Commands:       []*cli.Command{killCommand(stdout, stderr)},
+		Commands:       append([]*cli.Command{killCommand(stdout, stderr)}, diskCommands(stdout, stderr)...),
 		Action: func(_ context.Context, cmd *cli.Command) error {
 			if cmd.Args().Present() {
 				return fmt.Errorf("%q: no such command", cmd.Args().First())

@@ -35,6 +35,8 @@ type Member struct {
 	ClientURL string
 	PeerURL   string
 	OpsURL    string // empty if the program has none
+	// Env is added to the environment at the next start, "NAME=value" each.
+	Env []string
 
 	program Program
 	extra   []string // arguments beyond addresses and directory
@@ -72,6 +74,17 @@ func StartSingle(ctx context.Context, p Program, dir string, extra ...string) (*
 	return c.Members[0], nil
 }
 
+// Place gives a cluster of one addresses and a place below dir, and starts
+// nothing. Extra arguments come last.
+func Place(p Program, dir string, extra ...string) (*Member, error) {
+	m, err := newMember(p, dir, "n1")
+	if err != nil {
+		return nil, err
+	}
+	m.extra = append([]string{"--initial-cluster", m.Name + "=" + m.PeerURL, "--initial-cluster-state", "new"}, extra...)
+	return m, nil
+}
+
 // Args is the member's command line, without the executable.
 func (m *Member) Args() []string {
 	a := append([]string(nil), m.program.Lead...)
@@ -99,6 +112,7 @@ func (m *Member) Start() error {
 	defer log.Close() // the process has its own
 	cmd := exec.Command(m.program.Path, m.Args()...)
 	cmd.Stdout, cmd.Stderr = log, log
+	cmd.Env = append(os.Environ(), m.Env...)
 	if err := startBound(cmd); err != nil {
 		return fmt.Errorf("start %s: %w", m.Name, err)
 	}
@@ -224,6 +238,33 @@ func (m *Member) healthy(ctx context.Context) error {
 		return fmt.Errorf("/health: status %d: %.100s", status, body)
 	}
 	return nil
+}
+
+// Wait waits for the process to end, if there is one, and returns how it ended:
+// its exit code, or -1 and the signal that ended it. It fails only if ctx ends
+// before the process.
+func (m *Member) Wait(ctx context.Context) (code int, signal syscall.Signal, err error) {
+	m.mu.Lock()
+	done := m.done
+	m.mu.Unlock()
+	if done == nil {
+		return 0, 0, fmt.Errorf("wait for the end of %s: %w", m.Name, ErrNotRunning)
+	}
+	select {
+	case <-done:
+	case <-ctx.Done():
+		return 0, 0, fmt.Errorf("wait for the end of %s: %w", m.Name, ctx.Err())
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var exit *exec.ExitError
+	if !errors.As(m.end, &exit) {
+		return 0, 0, m.end
+	}
+	if ws, ok := exit.Sys().(syscall.WaitStatus); ok && ws.Signaled() {
+		return -1, ws.Signal(), nil
+	}
+	return exit.ExitCode(), 0, nil
 }
 
 // LogTail is the end of what the daemon wrote.

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 )
 
 // ErrNoEtcd says that no etcd is installed to compare with.
@@ -27,11 +28,11 @@ func Holdfast(path string) Program {
 	return Program{Title: "holdfast", Path: path, Lead: []string{"agent"}, Ops: true}
 }
 
-// BuildHoldfast builds the daemon of this module into dir. It must be called
-// from inside the module, as tests are.
-func BuildHoldfast(dir string) (Program, error) {
+// BuildHoldfast builds the daemon of this module into dir, with build tags if
+// any are named. It must be called from inside the module, as tests are.
+func BuildHoldfast(dir string, tags ...string) (Program, error) {
 	path := filepath.Join(dir, "holdfast")
-	out, err := exec.Command("go", "build", "-o", path, "holdfast/cmd/holdfast").CombinedOutput()
+	out, err := exec.Command("go", "build", "-tags", strings.Join(tags, ","), "-o", path, "holdfast/cmd/holdfast").CombinedOutput()
 	if err != nil {
 		return Program{}, fmt.Errorf("build holdfast: %w; see:\n%s", err, out)
 	}

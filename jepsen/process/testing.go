@@ -19,10 +19,10 @@ type TB interface {
 	Fatalf(format string, args ...any)
 }
 
-// TestProgram builds the daemon for a test.
-func TestProgram(t TB) Program {
+// TestProgram builds the daemon for a test, with build tags if any are named.
+func TestProgram(t TB, tags ...string) Program {
 	t.Helper()
-	p, err := BuildHoldfast(t.TempDir())
+	p, err := BuildHoldfast(t.TempDir(), tags...)
 	if err != nil {
 		t.Fatalf("%v", err)
 	}
