@@ -13,6 +13,9 @@ var (
 	// unknown: its bytes may be durable. Only a new process may open the
 	// directory again.
 	ErrPoisoned = errors.New("log is poisoned by a failed write")
+	// ErrHangs is wrapped by the error of a write that has not ended in time. It
+	// may still end, whatever its caller does.
+	ErrHangs = errors.New("the disk has not answered")
 	// ErrClosed is returned by every call after Close.
 	ErrClosed = errors.New("log is closed")
 	// ErrGap is returned by StoreLogs for entries that do not follow the

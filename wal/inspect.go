@@ -51,7 +51,14 @@ func verify(root string) (r Report, err error) {
 	if err != nil {
 		return r, err
 	}
-	rec, err := readStable(filepath.Join(root, "stable", stableFile))
+	path := filepath.Join(root, "stable", stableFile)
+	rec, err := readStable(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil // a first start that was cut short
+		if r.LastIndex > 0 {
+			err = &Fault{File: path, Cause: fmt.Sprintf("term and vote are missing beside a log that reaches entry %d", r.LastIndex)}
+		}
+	}
 	if err != nil {
 		return r, err
 	}

@@ -112,3 +112,24 @@ var errBadWriter = errors.New("no space")
 type badWriter struct{}
 
 func (badWriter) Write([]byte) (int, error) { return 0, errBadWriter }
+
+// What a start refuses because it is missing, Verify names as missing, and not
+// as a file that could not be opened.
+func TestVerifyNamesWhatIsMissing(t *testing.T) {
+	for name, words := range map[string]string{
+		"log/header":    "log/header: offset 0: the file is missing, but there are others of the log",
+		"stable/stable": "stable/stable: offset 0: term and vote are missing beside a log that reaches entry 3",
+	} {
+		root := t.TempDir()
+		l := open(t, filepath.Join(root, "log"))
+		store(t, l, entries(1, 3, 1)...)
+		require.NoError(t, l.Close())
+		require.NoError(t, openStable(t, filepath.Join(root, "stable")).SetUint64(curTerm, 1))
+		_, err := Verify(root)
+		require.NoError(t, err, "no snapshots directory is no damage")
+		require.NoError(t, os.Remove(filepath.Join(root, name)))
+		_, err = Verify(root)
+		require.ErrorIs(t, err, ErrCorrupt)
+		require.ErrorContains(t, err, words)
+	}
+}

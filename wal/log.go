@@ -153,14 +153,19 @@ func (l *Log) load() (*image, error) {
 	if err != nil {
 		return nil, err
 	}
+	// The reading before takes as long as it takes. What is left to do is little,
+	// and a disk that does not do it must not keep a member silent for ever.
 	if im.header.resetTo != 0 {
-		if err := finishReset(l.dir, im.header); err != nil {
-			return nil, err
+		if err := within(l.o.SyncDeadline, func() error { return finishReset(l.dir, im.header) }); err != nil {
+			return nil, fmt.Errorf("finish reset: %w", err)
 		}
 		im.header.resetTo = 0
 		return im, nil
 	}
-	return im, im.repair(l.dir, l.o.Logf)
+	if err := within(l.o.SyncDeadline, func() error { return im.repair(l.dir, l.o.Logf) }); err != nil {
+		return nil, fmt.Errorf("make what was found durable: %w", err)
+	}
+	return im, nil
 }
 
 // ensureHeader writes the header of a new log. A directory with segments but
@@ -170,19 +175,28 @@ func (l *Log) ensureHeader() error {
 	if !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	firsts, err := listSegments(l.dir)
-	if err != nil {
+	if err := headerLost(l.dir); err != nil {
 		return err
-	}
-	_, err = os.Stat(filepath.Join(l.dir, hintFile))
-	if len(firsts) > 0 || err == nil {
-		return &Fault{File: filepath.Join(l.dir, headerFile), Cause: "the file is missing, but there are others of the log"}
 	}
 	h, err := newLogHeader()
 	if err != nil {
 		return err
 	}
 	return writeLogHeader(l.dir, h)
+}
+
+// headerLost returns a *Fault if other files show that a log without a header had
+// one.
+func headerLost(dir string) error {
+	firsts, err := listSegments(dir)
+	if err != nil {
+		return err
+	}
+	_, err = os.Stat(filepath.Join(dir, hintFile))
+	if len(firsts) > 0 || err == nil {
+		return &Fault{File: filepath.Join(dir, headerFile), Cause: "the file is missing, but there are others of the log"}
+	}
+	return nil
 }
 
 // openTail opens tidwall/wal and the hint on a directory that is in order. The
@@ -271,23 +285,32 @@ func (l *Log) check() error {
 	return nil
 }
 
-// guard runs an operation that writes, under the deadline. If it fails or
-// hangs, the log is poisoned.
-func (l *Log) guard(what string, op func() error) error {
+// within runs an operation that writes, in a goroutine of its own, and waits for
+// it as long as the limit says.
+func within(limit time.Duration, op func() error) error {
 	done := make(chan error, 1)
 	go func() { done <- op() }()
-	t := time.NewTimer(l.o.SyncDeadline)
+	t := time.NewTimer(limit)
 	defer t.Stop()
 	select {
 	case err := <-done:
-		if err != nil {
-			return l.poison(fmt.Errorf("%s: %w", what, err))
-		}
-		return nil
+		return err
 	case <-t.C:
-		l.hung.Store(true)
-		return l.poison(fmt.Errorf("%s: the disk has not answered within %v", what, l.o.SyncDeadline))
+		return fmt.Errorf("%w within %v", ErrHangs, limit)
 	}
+}
+
+// guard runs an operation that writes, under the deadline. If it fails or
+// hangs, the log is poisoned.
+func (l *Log) guard(what string, op func() error) error {
+	err := within(l.o.SyncDeadline, op)
+	if errors.Is(err, ErrHangs) {
+		l.hung.Store(true)
+	}
+	if err != nil {
+		return l.poison(fmt.Errorf("%s: %w", what, err))
+	}
+	return nil
 }
 
 func (l *Log) poison(cause error) error {

@@ -3,6 +3,7 @@ package wal
 import (
 	"errors"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -146,6 +147,41 @@ func TestHangPoisons(t *testing.T) {
 	requirePoisoned(t, l)
 	require.EqualValues(t, 1, fatal.Load())
 	require.Eventually(t, func() bool { return inner.Close() == nil }, 5*time.Second, time.Millisecond)
+}
+
+// A disk that hangs at the start, or over a vote, is an error after the deadline:
+// nobody would hear of it otherwise.
+func TestHangIsTold(t *testing.T) {
+	hold, hanging := make(chan struct{}), new(atomic.Bool)
+	var running sync.WaitGroup
+	old := diskOp
+	diskOp = func(op, path string, do func() error) error {
+		if op == "sync" && hanging.Load() {
+			defer running.Done()
+			<-hold
+			return errIO // and nothing more is done
+		}
+		return do()
+	}
+	t.Cleanup(func() { diskOp = old })
+	t.Cleanup(func() { close(hold); running.Wait() })
+	dir := t.TempDir()
+	const deadline = 50 * time.Millisecond
+	short := func(o *Options) { o.SyncDeadline = deadline }
+	store(t, open(t, filepath.Join(dir, "log"), short), entries(1, 3, 1)...)
+	s, err := loadStable(filepath.Join(dir, "stable"), deadline)
+	require.NoError(t, err)
+
+	running.Add(3) // as many calls are going to hang
+	hanging.Store(true)
+	_, err = tryOpen(t, filepath.Join(dir, "log"), short)
+	require.ErrorIs(t, err, ErrHangs)
+	require.ErrorIs(t, s.SetUint64(curTerm, 4), ErrHangs)
+	require.ErrorIs(t, s.SetUint64(curTerm, 5), ErrPoisoned)
+	_, err = s.GetUint64(curTerm)
+	require.ErrorIs(t, err, ErrPoisoned)
+	_, err = loadStable(filepath.Join(dir, "stable"), deadline)
+	require.ErrorIs(t, err, ErrHangs)
 }
 
 // One StoreLogs is one sync, however many entries it has, and OnSync is told

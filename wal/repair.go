@@ -33,6 +33,11 @@ type image struct {
 // *Fault, with what had been read so far; an interrupted last write does not.
 func examine(dir string) (*image, error) {
 	h, err := readLogHeader(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		if lost := headerLost(dir); lost != nil {
+			err = lost
+		}
+	}
 	if err != nil {
 		return nil, err
 	}

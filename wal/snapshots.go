@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"hash/crc64"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"sort"
@@ -77,11 +78,11 @@ type stored struct {
 	fault error // damage, a *Fault
 }
 
-// scan returns all snapshots, newest first, looking only at what is quick to
-// look at.
+// scanSnapshots returns all snapshots, newest first, looking only at what is
+// quick to look at. A directory that is not there holds none.
 func scanSnapshots(dir string) ([]stored, error) {
 	files, err := os.ReadDir(dir)
-	if err != nil {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("list snapshots: %w", err)
 	}
 	var found []stored

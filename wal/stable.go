@@ -8,6 +8,7 @@ import (
 	"maps"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"github.com/hashicorp/raft"
 )
@@ -31,7 +32,8 @@ const (
 // vote, and a member that forgets its vote may cast it twice. A record that
 // cannot be read is therefore refused.
 type Stable struct {
-	path string
+	path     string
+	deadline time.Duration // for a write
 
 	mu     sync.Mutex
 	gen    uint64            // counts the records written
@@ -45,12 +47,16 @@ type Stable struct {
 }
 
 // OpenStable opens the record in dir, making both if there is none. A damaged
-// one is refused with a *Fault (ErrCorrupt).
-func OpenStable(dir string) (*Stable, error) {
+// one is refused with a *Fault (ErrCorrupt). A write that has not ended within
+// DefaultSyncDeadline, here or later, counts as failed: raft waits for it, and
+// neither it nor an operator would hear of a disk that hangs.
+func OpenStable(dir string) (*Stable, error) { return loadStable(dir, DefaultSyncDeadline) }
+
+func loadStable(dir string, deadline time.Duration) (*Stable, error) {
 	if err := mkdirDurable(dir); err != nil {
 		return nil, fmt.Errorf("open stable store: %w", err)
 	}
-	s := &Stable{path: filepath.Join(dir, stableFile)}
+	s := &Stable{path: filepath.Join(dir, stableFile), deadline: deadline}
 	if err := removeTmp(s.path); err != nil {
 		return nil, fmt.Errorf("open stable store: %w", err)
 	}
@@ -61,7 +67,7 @@ func OpenStable(dir string) (*Stable, error) {
 	s.gen, s.values = rec.gen, rec.values
 	// What was read may be the work of a process killed before its last sync,
 	// and raft is about to act on it. Written again, it is durable.
-	if err := s.write(maps.Clone(s.values)); err != nil {
+	if err := s.put(maps.Clone(s.values)); err != nil {
 		return nil, fmt.Errorf("open stable store: %w", err)
 	}
 	return s, nil
@@ -97,7 +103,7 @@ func (s *Stable) Set(key, val []byte) error {
 	if sameValues(values, s.values) {
 		return nil // durable already: raft sets its term again at each start
 	}
-	if err := s.write(values); err != nil {
+	if err := s.put(values); err != nil {
 		s.broken = fmt.Errorf("%w: %w; the outcome is unknown, restart the process", ErrPoisoned, err)
 	}
 	return s.broken
@@ -133,6 +139,16 @@ func (s *Stable) GetUint64(key []byte) (uint64, error) {
 		return 0, fmt.Errorf("get %.32q: value of %d bytes is no number", key, len(val))
 	}
 	return be64(val), nil
+}
+
+// put writes under the deadline. After an error, that of a write that hangs
+// included, the store must not be used: the write goes on by itself.
+func (s *Stable) put(values map[string][]byte) error {
+	err := within(s.deadline, func() error { return s.write(values) })
+	if errors.Is(err, ErrHangs) {
+		err = fmt.Errorf("write stable record: %s: %w", s.path, err)
+	}
+	return err
 }
 
 func (s *Stable) write(values map[string][]byte) error {

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -14,6 +16,7 @@ import (
 	"holdfast/kernel"
 	"holdfast/kernel/replica"
 	"holdfast/transport"
+	"holdfast/wal"
 )
 
 // Member is a running member.
@@ -96,7 +99,7 @@ func (m *Member) open(ctx context.Context) error {
 	}
 	rc.Mux = m.mux
 	if m.replica, err = replica.Open(rc); err != nil {
-		return errors.Join(err, m.mux.Close())
+		return errors.Join(adviseDisk(err), m.mux.Close())
 	}
 	if !id.Started {
 		id.Started, id.Voters = true, nil
@@ -105,6 +108,18 @@ func (m *Member) open(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// adviseDisk adds what to do to the error of a disk that fails, is full or hangs.
+// Damage found on it comes with its own advice.
+func adviseDisk(err error) error {
+	var path *fs.PathError
+	var link *os.LinkError
+	failed := errors.As(err, &path) || errors.As(err, &link) || errors.Is(err, wal.ErrHangs)
+	if !failed || errors.Is(err, wal.ErrCorrupt) || errors.Is(err, wal.ErrNotWhole) {
+		return err
+	}
+	return fmt.Errorf("%w; see to the disk and the room on it, then start again: see docs/recovery.md", err)
 }
 
 // identify finds out who this member is: from its directory, from its flags,
