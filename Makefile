@@ -22,7 +22,7 @@ RACE_PKGS  = ./kernel/... ./wal/... ./transport/... ./httpd/... ./jepsen/... ./c
 GUEST_PKGS = ./kernel/... ./wal/... ./transport/... ./httpd/...
 
 .DEFAULT_GOAL := help
-.PHONY: build run test check lint race bench cluster fuzz conformance differential acceptance sim sim-smoke sweep determinism mutants bench-sim guest kill powercuts build-faults clean help
+.PHONY: build run test check lint race bench cluster fuzz conformance differential acceptance sim sim-smoke sweep determinism mutants bench-sim guest kill powercuts disk-faults build-faults clean help
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -103,6 +103,9 @@ kill: build ## kill the leader of three real members ten times and count what is
 
 powercuts: build build-faults ## cut the power under a real daemon ROUNDS (default 200) times; count what is lost
 	bin/holdfast-jepsen powercut --rounds $(ROUNDS)
+
+disk-faults: build build-faults ## break a real daemon's disk in every way of docs/disk-faults.md, and write it
+	bin/holdfast-jepsen disk-faults
 
 build-faults: ## build the daemon that has the disk broken under it, for powercuts and disk-faults
 	CGO_ENABLED=0 $(GO) build -trimpath -tags faults -o bin/holdfast-faults ./cmd/holdfast

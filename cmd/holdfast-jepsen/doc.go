@@ -1,13 +1,21 @@
-// Command holdfast-jepsen tortures a cluster of real processes and says whether
-// it kept its word.
+// Command holdfast-jepsen tortures real processes and says whether
+// they kept their word.
 //
 //	holdfast-jepsen kill --bin bin/holdfast
 //
 // starts three members, kills the leader ten times under load, and checks that
 // each member still has every confirmed write and that their histories are one.
+//
+//	holdfast-jepsen powercut --bin bin/holdfast-faults
+//	holdfast-jepsen disk-faults --bin bin/holdfast-faults
+//
+// cut the power under one member two hundred times and look for lost writes, and
+// break its disk in each way of docs/disk-faults.md, which it writes.
+//
 // What it found is on stdout, its steps are on stderr. It exits with 0 if every
 // promise was kept, 1 if one was broken or the run could not be carried out,
 // and 2 if it was called wrongly.
 //
-// Flags and wiring are here; the work is done in jepsen/torture.
+// Flags and wiring are here; the work is done in jepsen/torture, jepsen/powercut
+// and jepsen/diskfault.
 package main

@@ -20,7 +20,7 @@ import (
 
 // diskCommands break disks.
 func diskCommands(stdout, stderr io.Writer) []*cli.Command {
-	return []*cli.Command{powercutCommand(stdout, stderr)}
+	return []*cli.Command{powercutCommand(stdout, stderr), diskFaultsCommand(stdout, stderr)}
 }
 
 func powercutCommand(stdout, stderr io.Writer) *cli.Command {

@@ -19,8 +19,8 @@ type place struct {
 // places are the cuts that are drawn. Most lie between the write of log records
 // and their sync: there the log ends in bytes that may or may not survive.
 var places = []place{
-	{"before a sync of the log", 66, faults.Rule{Op: "sync", Path: "raft/log/0*", Do: faults.Kill}, 80},
-	{"after a write of the log", 16, faults.Rule{Op: "append", Do: faults.KillAfter}, 80},
+	{"before a sync of the log", 66, faults.Rule{Op: "sync", Path: "raft/log/0*", Do: faults.Kill}, 60},
+	{"after a write of the log", 16, faults.Rule{Op: "append", Do: faults.KillAfter}, 60},
 	{"before the sync of a full segment", 4, faults.Rule{Op: "fill", Do: faults.Kill}, 6},
 	{"in the first operations", 5, faults.Rule{Do: faults.Kill}, 40},
 	{"in a snapshot's files", 4, faults.Rule{Path: "raft/snapshots/*/*", Do: faults.Kill}, 8},

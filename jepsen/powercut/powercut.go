@@ -41,7 +41,7 @@ type Config struct {
 // Limits of patience, and when a directory has seen enough.
 const (
 	startTime  = 30 * time.Second // for the daemon to be ready
-	cutTime    = 2 * time.Second  // for the daemon to come to the place of the cut
+	cutTime    = 10 * time.Second // for the daemon to come to the place of the cut
 	endTime    = 30 * time.Second // for a killed process to be gone
 	lifeRounds = 25               // cuts of one data directory
 )
