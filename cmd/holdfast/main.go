@@ -67,7 +67,7 @@ func newApp(stdin io.Reader, stdout, stderr io.Writer) *cli.Command {
 			mkdirCommand(), setdirCommand(), updatedirCommand(), rmdirCommand(),
 			watchCommand(), execWatchCommand(),
 			memberCommand(), clusterHealthCommand(),
-			walCommand(), versionCommand(), helpCommand(),
+			benchCommand(), walCommand(), versionCommand(), helpCommand(),
 		},
 		Action: groupAction,
 	}
