@@ -12,7 +12,8 @@ import (
 )
 
 // TestLive runs scripts that start the agent itself. $CLIENT, $PEER and $OPS
-// are URLs on free ports, $CLIENT2 ... those of a second agent.
+// are URLs on free ports, $CLIENT2 ... those of a second agent; $BARE is a free
+// address.
 func TestLive(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/live",
@@ -20,6 +21,7 @@ func TestLive(t *testing.T) {
 			for _, name := range []string{"CLIENT", "PEER", "OPS", "CLIENT2", "PEER2", "OPS2"} {
 				env.Setenv(name, freeURL(t))
 			}
+			env.Setenv("BARE", strings.TrimPrefix(freeURL(t), "http://"))
 			env.Setenv("HOLDFAST_ENDPOINTS", env.Getenv("CLIENT"))
 			env.Setenv("HOLDFAST_LISTEN_CLIENT_URLS", env.Getenv("CLIENT"))
 			env.Setenv("HOLDFAST_LISTEN_PEER_URLS", env.Getenv("PEER"))

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"strconv"
 	"time"
+	"unicode"
 )
 
 // dirKeys is how many keys lie in one directory of the keyspace.
@@ -70,7 +71,14 @@ func refused(status int, body []byte) error {
 	if len(body) > sampleBytes {
 		body = body[:sampleBytes]
 	}
-	return &refusal{status, string(bytes.TrimSpace(body))}
+	// What a server says goes to a terminal.
+	plain := bytes.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, body)
+	return &refusal{status, string(bytes.TrimSpace(plain))}
 }
 
 // client does one operation after the other on its own connection.

@@ -21,9 +21,8 @@ func WriteHTML(w io.Writer, r Report) error {
 		Report   Report
 		Settings string
 		Series   []struct{} // a colour for each target
-		Heads    []string
 		Charts   []chart
-	}{Report: r, Settings: r.Settings.String(), Series: make([]struct{}, MaxTargets), Heads: heads}
+	}{Report: r, Settings: r.Settings.String(), Series: make([]struct{}, MaxTargets)}
 	for _, run := range r.Runs {
 		data.Charts = append(data.Charts, newChart(run))
 	}

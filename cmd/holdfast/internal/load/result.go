@@ -179,8 +179,9 @@ func record(h *hdrhistogram.Histogram, d time.Duration) {
 func latencyOf(h *hdrhistogram.Histogram) Latency {
 	at := func(percentile float64) float64 { return float64(h.ValueAtPercentile(percentile)) / 1000 }
 	l := Latency{P50: at(50), P90: at(90), P99: at(99), P999: at(99.9), Max: float64(h.Max()) / 1000, Curve: []Point{}}
-	// The curve ends where a single operation lies beyond.
-	for step := 0; ; step++ {
+	// The curve ends where less than one operation lies beyond. It does not
+	// begin at 0: the one fastest operation says nothing.
+	for step := 1; ; step++ {
 		beyond := math.Pow(10, -float64(step)/curveSteps)
 		if beyond*float64(h.TotalCount()) < 1 {
 			return l

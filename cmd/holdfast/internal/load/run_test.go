@@ -162,7 +162,7 @@ func TestProcessGone(t *testing.T) {
 // Refusals in the midst of a run are counted, shown, and not asked for in a
 // spin.
 func TestErrorsAreCounted(t *testing.T) {
-	refusing, _ := serveText(t, "HTTP/1.1 500 No\r\nContent-Length: 5\r\n\r\nbusy\n")
+	refusing, _ := serveText(t, "HTTP/1.1 500 No\r\nContent-Length: 6\r\n\r\nbu\x1bsy\n")
 	s := &store{Target: Target{Name: "a", Addresses: []string{refusing}}, options: &Options{Keys: 1, HotKeys: 1, Timeout: time.Second}}
 	require.NoError(t, s.open(Get, 1))
 	defer s.close()
@@ -172,7 +172,7 @@ func TestErrorsAreCounted(t *testing.T) {
 	assert.Zero(t, got.Count)
 	assert.Positive(t, got.Errors)
 	assert.LessOrEqual(t, got.Errors, int64(got.Seconds/errorPause.Seconds())+1)
-	assert.EqualError(t, got.failure, refusing+": status 500: busy")
+	assert.EqualError(t, got.failure, refusing+": status 500: bu sy")
 	assert.Zero(t, h.TotalCount())
 }
 

@@ -8,14 +8,19 @@ import (
 	"text/tabwriter"
 )
 
-// heads are the columns of a table of results.
-var heads = []string{"target", "median", "min", "max", "p50", "p90", "p99", "p99.9", "max", "errors", "CPU s", "per CPU s", "RSS MB"}
+// Heads are the columns of a run's table.
+func (r Run) Heads() []string {
+	return []string{
+		"target", r.Counts + "/s", "least", "most", "p50", "p90", "p99", "p99.9", "max", "errors",
+		"CPU s", r.Counts + "/CPU s", "RSS MB",
+	}
+}
 
 // WriteTable writes one run for people: a line per target, a line per ratio.
 func WriteTable(text *bytes.Buffer, run Run) {
-	fmt.Fprintf(text, "%s: %s a second, latency in ms\n", run.Title(), run.Counts)
+	fmt.Fprintf(text, "%s: latency in ms\n", run.Title())
 	columns := tabwriter.NewWriter(text, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(columns, strings.Join(heads, "\t")+"\t")
+	fmt.Fprintln(columns, strings.Join(run.Heads(), "\t")+"\t")
 	for _, r := range run.Targets {
 		fmt.Fprintln(columns, strings.Join(r.Cells(), "\t")+"\t")
 	}
@@ -56,9 +61,9 @@ func (r Ratio) Sentence(counts string) string {
 	if r.PerSecond == nil {
 		return fmt.Sprintf("%s/%s: nothing to compare", r.Of, r.Over)
 	}
-	text := fmt.Sprintf("%s/%s: %s a second %s", r.Of, r.Over, counts, r.PerSecond)
+	text := fmt.Sprintf("%s/%s: %s/s %s", r.Of, r.Over, counts, r.PerSecond)
 	if r.PerCPU != nil {
-		text += fmt.Sprintf("; per server CPU second %s", r.PerCPU)
+		text += fmt.Sprintf("; %s/CPU s %s", counts, r.PerCPU)
 	}
 	return fmt.Sprintf("%s; %d pairs", text, len(r.Pairs))
 }
