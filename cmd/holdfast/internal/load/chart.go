@@ -110,8 +110,9 @@ func (c *chart) scaleY() {
 	c.lowest, c.high = steps[0], steps[len(steps)-1]
 	for _, step := range steps {
 		tens := math.Abs(math.Log10(step)-math.Round(math.Log10(step))) < 1e-9
+		digits := max(0, -int(math.Floor(math.Log10(step)+1e-9)))
 		if len(steps) <= 10 || tens {
-			c.YTicks = append(c.YTicks, tick{place(c.y(step)), strconv.FormatFloat(step, 'g', 3, 64)})
+			c.YTicks = append(c.YTicks, tick{place(c.y(step)), strconv.FormatFloat(step, 'f', digits, 64)})
 		}
 	}
 }

@@ -62,9 +62,3 @@ func parseStat(pid int, stat []byte) (usage, error) {
 		residentBytes: numbers[2] * int64(os.Getpagesize()),
 	}, nil
 }
-
-// CheckProcess returns an error unless the CPU time of a process can be read.
-func CheckProcess(pid int) error {
-	_, err := processUsage(pid)
-	return err
-}

@@ -113,4 +113,12 @@ func TestChart(t *testing.T) {
 		}
 	}
 	assert.Empty(t, newChart(Run{Targets: []Result{{Target: "a"}}}).Lines)
+
+	var steps []string
+	for _, y := range newChart(Run{Targets: []Result{flat("a", 0.06, 20), flat("b", 8, 90)}}).YTicks {
+		steps = append(steps, y.Text)
+	}
+	assert.Equal(t, []string{"0.05", "0.1", "0.2", "0.5", "1", "2", "5", "10"}, steps)
+	wide := newChart(Run{Targets: []Result{flat("a", 0.06, 20), flat("b", 800, 90)}}).YTicks
+	assert.Equal(t, "1000", wide[len(wide)-1].Text)
 }

@@ -22,6 +22,9 @@ func Measure(ctx context.Context, o Options, done func(Run)) (Report, error) {
 	space := newKeyspace()
 	for i, t := range o.Targets {
 		stores[i] = &store{Target: t, options: &o, space: space}
+		if _, err := readUsage(t.PIDs); err != nil {
+			return report, err
+		}
 	}
 	err := measureAll(ctx, stores, o, func(run Run) {
 		report.Runs = append(report.Runs, run)
