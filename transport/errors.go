@@ -19,8 +19,8 @@ var (
 	ErrPreamble = errors.New("not a holdfast preamble")
 )
 
-// IsRefused tells whether a Dial of any network failed because nobody listens
-// there, which the peer's host itself has said.
+// IsRefused tells whether a Dial of any network was refused: as a rule nobody
+// listens there, and the peer's host has said so itself.
 func IsRefused(err error) bool {
 	return errors.Is(err, ErrRefused) || errors.Is(err, syscall.ECONNREFUSED)
 }

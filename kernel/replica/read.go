@@ -67,37 +67,9 @@ func (r *Replica) Linearizable(ctx context.Context) (*View, error) {
 	if err := r.ready(); err != nil {
 		return nil, err
 	}
-	if r.node().State() == raft.Leader {
-		// A leader's round ends by itself, and what it found is applied as a
-		// rule: no context is made for nothing.
-		index, err := r.reads.index(ctx)
-		switch {
-		case err == nil && r.state.applied.Load() >= uint64(index):
-			return r.Local()
-		case err == nil:
-			return r.localFrom(ctx, index)
-		case !errors.Is(err, ErrNoLeader):
-			return nil, err
-		}
+	if index, ok := r.reads.alone(); ok && r.state.applied.Load() >= uint64(index) {
+		return r.Local()
 	}
-	return r.linearizable(ctx)
-}
-
-// localFrom gives the state at index or a later one.
-func (r *Replica) localFrom(ctx context.Context, index kernel.LogIndex) (*View, error) {
-	ctx, cancel := context.WithTimeout(ctx, r.cfg.requestTimeout())
-	defer cancel()
-	if err := r.waitApplied(ctx, index); err != nil {
-		if ctx.Err() != nil {
-			return nil, fmt.Errorf("%w (%w)", ErrTimeout, err)
-		}
-		return nil, err
-	}
-	return r.Local()
-}
-
-// linearizable asks whoever leads, until one is found or the time is up.
-func (r *Replica) linearizable(ctx context.Context) (*View, error) {
 	ctx, cancel := context.WithTimeout(ctx, r.cfg.requestTimeout())
 	defer cancel()
 	for {

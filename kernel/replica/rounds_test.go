@@ -1,7 +1,10 @@
 package replica
 
 import (
+	"context"
+	"fmt"
 	"testing"
+	"time"
 
 	"github.com/hashicorp/raft"
 	"github.com/stretchr/testify/require"
@@ -78,4 +81,74 @@ func TestQuorum(t *testing.T) {
 		r.count(raft.Configuration{Servers: row.servers}, "a")
 		require.Equal(t, row.want, r.quorum, "%v", row.servers)
 	}
+}
+
+// A leader that is the only voter reads without a round.
+func TestSoleVoterReadsAlone(t *testing.T) {
+	c := newCluster(t, 1, nil)
+	r := c.live[0]
+	c.put(r, "/k", "1")
+	r.reads.mu.Lock() // nobody can join a round
+	defer r.reads.mu.Unlock()
+	v, err := r.Linearizable(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, "1", value(v, "/k"))
+}
+
+// What is committed when a read begins is in its answer, applied or not.
+func TestReadWaitsForWhatIsCommitted(t *testing.T) {
+	c := newCluster(t, 1, nil)
+	r := c.live[0]
+	c.put(r, "/k", "1")
+	_, err := r.Local() // a view is at hand
+	require.NoError(t, err)
+	r.state.mu.Lock() // the apply goroutine stands still
+	before := r.node().CommitIndex()
+	go func() { _, _ = r.Propose(context.Background(), set("/k", "2")) }()
+	c.eventually("committed", func() bool { return r.node().CommitIndex() > before })
+	got := make(chan string, 1)
+	go func() {
+		v, err := r.Linearizable(context.Background())
+		if err != nil {
+			got <- err.Error()
+			return
+		}
+		got <- value(v, "/k")
+	}()
+	select { // it is given a chance to answer too soon
+	case early := <-got:
+		got <- early
+	case <-time.After(50 * time.Millisecond):
+	}
+	r.state.mu.Unlock()
+	require.Equal(t, "2", <-got)
+}
+
+// A deposed leader whose main loop hangs, so that it does not notice, answers no
+// quorum read from its own state.
+func TestHungDeposedLeaderServesNoStaleRead(t *testing.T) {
+	c := newCluster(t, 3, nil)
+	old := c.leader()
+	r := c.live[old]
+	c.put(r, "/k", "1")
+	hang, hangs := make(chan struct{}), make(chan struct{})
+	r.node().RegisterObserver(raft.NewObserver(nil, false, func(o *raft.Observation) bool {
+		if _, ok := o.Data.(raft.PeerObservation); ok {
+			close(hangs)
+			<-hang
+		}
+		return false
+	}))
+	go r.node().AddNonvoter("77", "n9:2380", 0, 0)
+	<-hangs
+	for _, i := range c.heirs(old) {
+		c.memory.Cut(fmt.Sprintf("n%d", old), fmt.Sprintf("n%d", i))
+	}
+	c.put(c.live[(old+1)%3], "/k", "2")
+	require.Equal(t, raft.Leader, r.node().State())
+	ctx, cancel := context.WithTimeout(context.Background(), 200*time.Millisecond)
+	defer cancel()
+	_, err := r.Linearizable(ctx)
+	close(hang)
+	require.ErrorIs(t, err, ErrTimeout)
 }

@@ -46,24 +46,27 @@ func (r *Replica) connectionEnded(peer raft.ServerID) {
 }
 
 // succeed stands for election if the leader's process has ended and no voter
-// before this member, by id, has won one in its turn.
+// before this member, by id, has won one in its turn. One that stood and lost,
+// because its log is behind, leaves no leader.
 func (r *Replica) succeed(n *incarnation, leader raft.ServerID) {
 	defer r.wg.Done()
 	defer r.succeeding.Store(false)
-	follows := func() bool {
+	began := time.Now()
+	vacant := func() bool {
 		_, id := n.LeaderWithID()
-		return id == leader && n.State() == raft.Follower
+		// To give its vote is a contact, too: who has one now is not to be deposed.
+		return (id == leader || id == "") && n.State() == raft.Follower && !n.LastContact().After(began)
 	}
 	turn, votes := r.turnAfter(n, leader)
-	addr, _ := n.LeaderWithID()
-	if !votes || !follows() || !r.ended(n, string(addr)) {
+	addr, id := n.LeaderWithID()
+	if !votes || id != leader || !r.ended(n, string(addr), began) {
 		return
 	}
-	if !r.pause(time.Duration(turn)*r.cfg.ElectionTimeout/turnsPerElection) || !follows() {
+	if !r.pause(time.Duration(turn)*r.cfg.ElectionTimeout/turnsPerElection) || !vacant() {
 		return
 	}
 	r.logf("election: the leader %s at %s has ended; standing for election", leader, addr)
-	if err := r.transport.TimeoutNow(); err != nil {
+	if err := r.transport.TimeoutNow(vacant); err != nil {
 		r.logf("election: %v; waiting for the election timeout instead", err)
 	}
 }
@@ -85,8 +88,7 @@ func (r *Replica) turnAfter(n *incarnation, leader raft.ServerID) (turn int, vot
 // ended tells whether nobody listens at the leader's address any more: its host
 // is up and its process is not. It looks for a turn, unless the leader is heard
 // of. No answer to a call says nothing.
-func (r *Replica) ended(n *incarnation, addr string) bool {
-	began := time.Now()
+func (r *Replica) ended(n *incarnation, addr string, began time.Time) bool {
 	ctx, cancel := context.WithTimeout(context.Background(), r.cfg.ElectionTimeout/turnsPerElection)
 	defer cancel()
 	for pause := firstLook; ; pause *= 2 {

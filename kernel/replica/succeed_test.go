@@ -2,13 +2,20 @@ package replica
 
 import (
 	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/hashicorp/raft"
 	"github.com/stretchr/testify/require"
+
+	"holdfast/transport"
 )
 
 // said keeps what a member logs.
@@ -45,18 +52,9 @@ func TestSuccession(t *testing.T) {
 	}{{"of three", 3, 0}, {"of five, the first heir is gone too", 5, 1}} {
 		t.Run(row.name, func(t *testing.T) {
 			logs := map[uint64]*said{}
-			c := newCluster(t, row.members, func(cfg *Config) {
-				cfg.ElectionTimeout = 2 * time.Second // nobody's patience ends in this test
-				logs[cfg.ID] = new(said)
-				cfg.Log = logs[cfg.ID]
-			})
+			c := newCluster(t, row.members, patient(logs))
 			lead := c.leader()
-			var heirs []int
-			for i := range c.live {
-				if i != lead {
-					heirs = append(heirs, i)
-				}
-			}
+			heirs := c.heirs(lead)
 			for _, i := range heirs[:row.down] {
 				c.stop(i)
 			}
@@ -90,5 +88,103 @@ func TestNoSuccessionWhileTheLeaderListens(t *testing.T) {
 	}
 	c.put(c.live[(lead+1)%3], "/k", "v")
 	require.Equal(t, lead, c.leader())
+	require.Equal(t, term, c.live[lead].node().CurrentTerm())
+}
+
+// heirs gives those of the cluster that do not lead, in the order of their ids.
+func (c *trio) heirs(lead int) (list []int) {
+	for i := range c.live {
+		if i != lead {
+			list = append(list, i)
+		}
+	}
+	return list
+}
+
+// patient makes nobody's patience end in a test, and keeps what members say.
+func patient(logs map[uint64]*said) func(*Config) {
+	return func(cfg *Config) {
+		cfg.ElectionTimeout = 2 * time.Second
+		logs[cfg.ID] = new(said)
+		cfg.Log = logs[cfg.ID]
+	}
+}
+
+// An heir that is slow when the one before it is elected does not depose it.
+func TestSlowHeirLeavesTheNewLeaderAlone(t *testing.T) {
+	c := newCluster(t, 3, patient(map[uint64]*said{}))
+	lead := c.leader()
+	heirs := c.heirs(lead)
+	first, second := c.live[heirs[0]], c.live[heirs[1]]
+	asked := make(chan struct{})
+	var once sync.Once
+	second.node().RegisterObserver(raft.NewObserver(nil, false, func(o *raft.Observation) bool {
+		if _, ok := o.Data.(raft.RequestVoteRequest); ok {
+			once.Do(func() {
+				close(asked)
+				time.Sleep(second.cfg.ElectionTimeout / 2) // a sync that takes longer than a turn
+			})
+		}
+		return false
+	}))
+	c.stop(lead)
+	<-asked
+	c.eventually("elected", func() bool { return first.node().State() == raft.Leader })
+	term := first.node().CurrentTerm()
+	c.eventually("the second heir is done", func() bool { return !second.succeeding.Load() })
+	c.put(second, "/k", "v")
+	require.Equal(t, raft.Leader, first.node().State())
+	require.Equal(t, term, first.node().CurrentTerm())
+}
+
+// An heir whose log may be behind stands in vain; then the next is elected in its
+// own turn. Nobody waits for a timeout.
+func TestHeirWhoseLogIsBehind(t *testing.T) {
+	logs := map[uint64]*said{}
+	c := newCluster(t, 3, patient(logs))
+	lead := c.leader()
+	heirs := c.heirs(lead)
+	c.memory.Cut(fmt.Sprintf("n%d", lead), fmt.Sprintf("n%d", heirs[0]))
+	c.put(c.live[lead], "/k", "v")
+	for _, l := range logs {
+		l.mu.Lock()
+		l.b.Reset()
+		l.mu.Unlock()
+	}
+	c.stop(lead)
+	c.memory.HealAll() // what was under way may arrive, or not
+	next := c.leader()
+	require.True(t, logs[c.peers[next].ID].has(stands))
+	for _, i := range heirs {
+		require.False(t, logs[c.peers[i].ID].has(timedOut), "member %d", i)
+	}
+}
+
+// unreachable is a network on which calls to one address have no answer.
+type unreachable struct {
+	transport.Network
+	addr *atomic.Pointer[string]
+}
+
+func (n unreachable) Dial(ctx context.Context, addr string) (net.Conn, error) {
+	if a := n.addr.Load(); a != nil && *a == addr {
+		return nil, errors.New("no route to host")
+	}
+	return n.Network.Dial(ctx, addr)
+}
+
+// No answer to a call does not say that the leader has ended.
+func TestNoSuccessionWithoutARefusal(t *testing.T) {
+	var addr atomic.Pointer[string]
+	c := newCluster(t, 3, func(cfg *Config) { cfg.Network = unreachable{cfg.Network, &addr} })
+	lead := c.leader()
+	term := c.live[lead].node().CurrentTerm()
+	addr.Store(&c.peers[lead].Addr)
+	for _, i := range c.heirs(lead) {
+		c.live[i].connectionEnded(serverID(c.peers[lead].ID))
+		c.eventually("looked", func() bool { return !c.live[i].succeeding.Load() })
+	}
+	addr.Store(nil)
+	c.put(c.live[lead], "/k", "v")
 	require.Equal(t, term, c.live[lead].node().CurrentTerm())
 }

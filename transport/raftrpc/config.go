@@ -54,9 +54,9 @@ type Config struct {
 	// lost the entry; what it gives then has the type [TermOnly]. It is called from any goroutine, for requests that begin
 	// below what is applied.
 	Covered func() (index, term uint64)
-	// Ended is told the peer whose request came last on an inbound connection
-	// when that has ended, if it was an AppendEntries; by default nobody is. It
-	// is called from the connection's goroutine and must return at once.
+	// Ended is told who sent the last AppendEntries on an inbound connection when
+	// that has ended, whoever ended it; by default nobody is. It is called from
+	// the connection's goroutine and must return at once.
 	Ended func(peer raft.ServerID)
 	// Logf writes a line about a misbehaving peer; by default nobody does.
 	Logf func(format string, args ...any)

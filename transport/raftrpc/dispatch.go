@@ -131,15 +131,26 @@ func (t *Transport) Deliver(req *raft.AppendEntriesRequest) error {
 }
 
 // TimeoutNow has this server's own raft stand for election, as if its leader had
-// asked it to take over: the others vote although they may know a leader. Errors:
-// [ErrNoRaft], [ErrBusy] after [Config.VoteTimeout], raft's.
-func (t *Transport) TimeoutNow() error {
+// asked it to take over: the others vote although they may know a leader. It does
+// nothing unless still says yes when no other RPC is with raft any more, among
+// them the vote for somebody else. Errors: [ErrNoRaft], [ErrBusy] after
+// [Config.VoteTimeout], raft's.
+func (t *Transport) TimeoutNow(still func() bool) error {
 	h := t.current.Load()
 	if h == nil {
 		return fmt.Errorf("raftrpc: stand for election: %w", ErrNoRaft)
 	}
 	header := raft.RPCHeader{ProtocolVersion: raft.ProtocolVersionMax, ID: []byte(t.cfg.LocalID), Addr: []byte(t.cfg.LocalAddr)}
-	if _, err := h.dispatch(raft.RPC{Command: &raft.TimeoutNowRequest{RPCHeader: header}}, t.cfg.VoteTimeout); err != nil {
+	w := waiter{patience: t.cfg.VoteTimeout}
+	defer w.end()
+	if err := h.takeTurn(&w); err != nil {
+		return fmt.Errorf("raftrpc: stand for election: %w", err)
+	}
+	defer h.endTurn()
+	if !still() {
+		return nil
+	}
+	if _, err := h.hand(raft.RPC{Command: &raft.TimeoutNowRequest{RPCHeader: header}}, &w); err != nil {
 		return fmt.Errorf("raftrpc: stand for election: %w", err)
 	}
 	return nil
