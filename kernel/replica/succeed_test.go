@@ -78,7 +78,7 @@ func TestSuccession(t *testing.T) {
 // A leader that only closed a connection is left alone, and so is one that
 // does not follow.
 func TestNoSuccessionWhileTheLeaderListens(t *testing.T) {
-	c := newCluster(t, 3, nil)
+	c := newCluster(t, 3, patient(map[uint64]*said{}))
 	lead := c.leader()
 	term := c.live[lead].node().CurrentTerm()
 	for i, r := range c.live {
@@ -176,7 +176,10 @@ func (n unreachable) Dial(ctx context.Context, addr string) (net.Conn, error) {
 // No answer to a call does not say that the leader has ended.
 func TestNoSuccessionWithoutARefusal(t *testing.T) {
 	var addr atomic.Pointer[string]
-	c := newCluster(t, 3, func(cfg *Config) { cfg.Network = unreachable{cfg.Network, &addr} })
+	c := newCluster(t, 3, func(cfg *Config) {
+		patient(map[uint64]*said{})(cfg)
+		cfg.Network = unreachable{cfg.Network, &addr}
+	})
 	lead := c.leader()
 	term := c.live[lead].node().CurrentTerm()
 	addr.Store(&c.peers[lead].Addr)
