@@ -20,7 +20,8 @@ var ports struct {
 	given map[int]bool
 }
 
-// freeURL returns a loopback URL whose port is free and was not given before.
+// freeURL returns a loopback URL whose port is free and was not given before, by
+// this program or another that runs.
 func freeURL() (string, error) {
 	ports.Lock()
 	defer ports.Unlock()
@@ -40,7 +41,14 @@ func freeURL() (string, error) {
 		if err := l.Close(); err != nil {
 			return "", fmt.Errorf("probe port %d: %w", p, err)
 		}
-		ports.given[p] = true
+		ours, err := reserve(p)
+		if err != nil {
+			return "", fmt.Errorf("reserve port %d: %w", p, err)
+		}
+		ports.given[p] = true // one way or another
+		if !ours {
+			continue
+		}
 		return "http://" + addr, nil
 	}
 	return "", fmt.Errorf("find a free port: 127.0.0.1:%d to %d: all taken; end some daemons", firstPort, lastPort)
