@@ -95,7 +95,7 @@ func (l *Log) append(entries []*raft.Log, first uint64, size int64) ([]segment, 
 		if size < int64(l.o.SegmentBytes) {
 			continue
 		}
-		if err := l.fillSegment(); err != nil {
+		if err := l.fillSegment(e.Index + 1); err != nil {
 			return nil, err
 		}
 		l.durable = watermark{index: e.Index, segment: first, offset: size}
@@ -108,8 +108,11 @@ func (l *Log) append(entries []*raft.Log, first uint64, size int64) ([]segment, 
 		if err := l.tail.WriteBatch(l.tbatch); err != nil {
 			return nil, fmt.Errorf("write: %w", err)
 		}
+		if err := l.room.extend(size, int64(l.o.SegmentBytes)); err != nil {
+			return nil, err
+		}
 		began := time.Now()
-		if err := l.tail.Sync(); err != nil {
+		if err := l.room.sync(); err != nil {
 			return nil, fmt.Errorf("sync: %w", err)
 		}
 		l.timed(began)
@@ -123,8 +126,8 @@ func (l *Log) append(entries []*raft.Log, first uint64, size int64) ([]segment, 
 }
 
 // fillSegment writes the batch that fills the last segment. The library syncs
-// that segment and creates the next.
-func (l *Log) fillSegment() error {
+// that segment and creates the next, which starts with entry next.
+func (l *Log) fillSegment(next uint64) error {
 	began := time.Now()
 	if err := l.tail.WriteBatch(l.tbatch); err != nil {
 		return fmt.Errorf("write: %w", err)
@@ -138,7 +141,7 @@ func (l *Log) fillSegment() error {
 		return fmt.Errorf("write: %w", err)
 	}
 	l.timed(began)
-	return nil
+	return l.room.move(l.dir, next)
 }
 
 // publish lets readers see entries, which are durable now.

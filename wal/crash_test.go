@@ -197,10 +197,6 @@ func (a *powerAppender) WriteBatch(b *tidwal.Batch) error {
 	return nil
 }
 
-func (a *powerAppender) Sync() error {
-	return diskOp("sync", a.newest(), a.appender.Sync)
-}
-
 func usePowerDisk(t testing.TB) *(*powerDisk) {
 	var d *powerDisk
 	setDiskOp(t, func(op, path string) error { return d.op(op, path) })

@@ -5,7 +5,7 @@
 // # Promise
 //
 //   - What StoreLogs, Set and a sink's Close have answered with nil survives a
-//     power cut. One StoreLogs costs one fsync (two more when it fills a segment).
+//     power cut. One StoreLogs costs one sync (two more when it fills a segment).
 //   - An interrupted write never keeps a member from starting; damage to what
 //     had been synced always does, and the error names file and offset. The one
 //     thing that cannot be told apart is written down in docs/format-wal.md.

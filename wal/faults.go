@@ -53,11 +53,3 @@ func (a *injectedAppender) WriteBatch(b *tidwal.Batch) error {
 		},
 		func() error { return os.Remove(next) })
 }
-
-func (a *injectedAppender) Sync() error {
-	path, err := a.newest()
-	if err != nil {
-		return err
-	}
-	return a.inject.Do("sync", path, a.appender.Sync)
-}

@@ -1,6 +1,7 @@
 package wal
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -87,6 +88,14 @@ func segmentFiles(t testing.TB, dir string) []string {
 		paths = append(paths, segmentPath(dir, f))
 	}
 	return paths
+}
+
+// recordBytes is the length of a segment file without the zeros written ahead.
+func recordBytes(t testing.TB, path string) int {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	require.NoError(t, err)
+	return len(bytes.TrimRight(b, "\x00"))
 }
 
 func lastOf[T any](s []T) T { return s[len(s)-1] }

@@ -163,6 +163,9 @@ func (p *printer) log(root string) error {
 		p.printf("  torn at offset %d: %s; no sync had completed, the next start cuts off %d bytes\n",
 			im.segs[len(im.segs)-1].size, im.torn, im.fileSize-im.segs[len(im.segs)-1].size)
 	}
+	if im.room > 0 {
+		p.printf("  room: %d bytes of zeros behind the last record\n", im.room)
+	}
 	if im.hintBad != "" {
 		p.printf("  hint: unusable: %s\n", im.hintBad)
 	} else {

@@ -47,7 +47,9 @@ func TestVerifyNamesTheFault(t *testing.T) {
 		file   string // empty: no fault
 		offset func(d *dataDir) int64
 	}{
-		"torn tail":  {func(d *dataDir, id string) { edit(t, lastOf(segmentFiles(t, d.l.dir)), appendTo(make([]byte, 100))) }, "", nil},
+		"torn tail": {func(d *dataDir, id string) {
+			edit(t, lastOf(segmentFiles(t, d.l.dir)), appendTo(append(make([]byte, 99), 1)))
+		}, "", nil},
 		"rotten log": {func(d *dataDir, id string) { edit(t, segmentFiles(t, d.l.dir)[1], flip(int(d.l.segs[1].offs[2]))) }, "segment", func(d *dataDir) int64 { return int64(d.l.segs[1].offs[2]) }},
 		"reset under way": {func(d *dataDir, id string) {
 			h, err := readLogHeader(d.l.dir)

@@ -70,7 +70,6 @@ func (o *Options) setDefaults() error {
 type appender interface {
 	LastIndex() (uint64, error)
 	WriteBatch(*tidwal.Batch) error
-	Sync() error
 	ClearCache() error
 	Close() error
 }
@@ -97,6 +96,7 @@ type Log struct {
 	// that goroutine has them. An operation that hangs keeps them for ever,
 	// and the log is poisoned before wmu is let go.
 	tail    appender
+	room    *room
 	hint    *hint
 	batch   uint64    // number of the last StoreLogs
 	durable watermark // up to where the log has been synced
@@ -228,11 +228,15 @@ func (l *Log) openTail() error {
 	if last, err := t.LastIndex(); err != nil || last != tail.next()-1 {
 		return errors.Join(fmt.Errorf("open segments: tidwall/wal ends with entry %d, verified up to %d: %v", last, tail.next()-1, err), t.Close())
 	}
-	h, err := openHint(l.dir, l.key)
+	r, err := openRoom(l.dir, tail.first, tail.size)
 	if err != nil {
 		return errors.Join(err, t.Close())
 	}
-	l.tail, l.hint = t, h
+	h, err := openHint(l.dir, l.key)
+	if err != nil {
+		return errors.Join(err, r.close(), t.Close())
+	}
+	l.tail, l.room, l.hint = t, r, h
 	l.durable = watermark{index: tail.next() - 1, segment: tail.first, offset: tail.size}
 	if err := l.hint.put(l.durable, l.batch); err != nil {
 		return errors.Join(err, l.closeTail())
@@ -241,7 +245,7 @@ func (l *Log) openTail() error {
 }
 
 func (l *Log) closeTail() error {
-	return errors.Join(l.tail.Close(), l.hint.close())
+	return errors.Join(l.tail.Close(), l.room.close(), l.hint.close())
 }
 
 // Close syncs and closes the files. A poisoned log is abandoned instead.
@@ -256,7 +260,11 @@ func (l *Log) Close() error {
 	if l.hung.Load() {
 		return *l.poisoned.Load() // the files belong to the call that hangs
 	}
-	err := l.closeTail()
+	var err error
+	if l.poisoned.Load() == nil {
+		err = l.room.trim(l.segs[len(l.segs)-1].size)
+	}
+	err = errors.Join(err, l.closeTail())
 	if p := l.poisoned.Load(); p != nil {
 		return *p
 	}

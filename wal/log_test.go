@@ -140,9 +140,7 @@ func TestBytes(t *testing.T) {
 	store(t, l, entries(1, 100, 1)...)
 	var total uint64
 	for _, p := range segmentFiles(t, dir) {
-		fi, err := os.Stat(p)
-		require.NoError(t, err)
-		total += uint64(fi.Size())
+		total += uint64(recordBytes(t, p))
 	}
 	require.Equal(t, total, l.BytesSince(0))
 	require.Zero(t, l.BytesSince(100))

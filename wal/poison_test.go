@@ -13,13 +13,13 @@ import (
 	tidwal "github.com/tidwall/wal"
 )
 
-// faultyAppender is tidwall/wal on a disk that fails or hangs on demand, and
-// counts.
+// faultyAppender is tidwall/wal and the syncs of the last segment on a disk that
+// fails or hangs on demand, and counts.
 type faultyAppender struct {
 	appender
 	failWrite, failSync atomic.Pointer[error]
-	hold                chan struct{} // Sync waits for it if not nil
-	syncing             chan struct{} // told when Sync begins
+	hold                chan struct{} // a sync waits for it if not nil
+	syncing             chan struct{} // told when a sync begins
 	syncs               atomic.Int32
 }
 
@@ -30,7 +30,7 @@ func (a *faultyAppender) WriteBatch(b *tidwal.Batch) error {
 	return a.appender.WriteBatch(b)
 }
 
-func (a *faultyAppender) Sync() error {
+func (a *faultyAppender) sync(do func() error) error {
 	a.syncs.Add(1)
 	if err := a.failSync.Load(); err != nil {
 		return *err
@@ -39,7 +39,7 @@ func (a *faultyAppender) Sync() error {
 		a.syncing <- struct{}{}
 		<-a.hold
 	}
-	return a.appender.Sync()
+	return do()
 }
 
 // openFaulty opens a log with a disk that does as the test says.
@@ -47,6 +47,14 @@ func openFaulty(t *testing.T, dir string, change ...func(*Options)) (*Log, *faul
 	l := open(t, dir, change...)
 	a := &faultyAppender{appender: l.tail}
 	l.tail = a
+	old := diskOp
+	diskOp = func(op, path string, do func() error) error {
+		if op == "sync" && len(filepath.Base(path)) == segmentNameLen {
+			return a.sync(do)
+		}
+		return old(op, path, do)
+	}
+	t.Cleanup(func() { diskOp = old })
 	return l, a
 }
 
@@ -63,6 +71,15 @@ func TestFailurePoisons(t *testing.T) {
 		"sync": func(t *testing.T, l *Log, a *faultyAppender) error {
 			a.failSync.Store(&errIO)
 			return l.StoreLogs(entries(31, 31, 1))
+		},
+		"write ahead": func(t *testing.T, l *Log, a *faultyAppender) error {
+			setDiskOp(t, func(op, path string) error {
+				if op == "write" && len(filepath.Base(path)) == segmentNameLen {
+					return errIO
+				}
+				return nil
+			})
+			return l.StoreLogs(entries(31, 43, 1)) // beyond the room there is
 		},
 		"write that fills a segment": func(t *testing.T, l *Log, a *faultyAppender) error {
 			a.failWrite.Store(&errIO)

@@ -27,6 +27,9 @@ type image struct {
 	// fileSize where they end. Empty if it has none.
 	torn     string
 	fileSize int64
+	// room is how many zeros follow the last record instead: written ahead, or the
+	// trace of an interrupted write as well, which is the same.
+	room int64
 }
 
 // examine verifies a whole log. Damage to what had been synced comes back as a
@@ -103,18 +106,26 @@ func (im *image) addSegment(dir string, first uint64, last bool) error {
 // become durable in any order.
 func (im *image) judgeTail(dir string, s *scanned) error {
 	path, o := segmentPath(dir, s.first), s.size
-	im.torn, im.fileSize = s.bad, s.fileSize
+	im.fileSize = s.fileSize
+	if s.room {
+		im.room = s.fileSize - o
+	} else {
+		im.torn = s.bad
+	}
 	if im.hint.segment > s.first {
 		return &Fault{File: segmentPath(dir, im.hint.segment), Cause: fmt.Sprintf("the file is missing; entries up to %d had been synced", im.hint.index)}
 	}
 	if im.hint.beyond(s.first, o) {
 		what := s.bad
-		if what == "" {
+		switch {
+		case what == "":
 			what = "the file ends here"
+		case s.room:
+			what = "only zeros follow"
 		}
 		return &Fault{File: path, Offset: o, Cause: fmt.Sprintf("%s, but entry %d, ending at offset %d, had been synced", what, im.hint.index, im.hint.offset)}
 	}
-	if s.bad != "" {
+	if im.torn != "" {
 		at, found, err := syncedBeyond(dir, im.key, s.first, o)
 		if err != nil {
 			return err
@@ -147,8 +158,11 @@ func (im *image) repair(dir string, logf func(string, ...any)) error {
 	if im.torn != "" {
 		logf("wal: %s: offset %d: %s; no sync of it had completed: cutting off %d bytes after entry %d",
 			path, tail.size, im.torn, im.fileSize-tail.size, tail.next()-1)
+	}
+	if im.fileSize > tail.size {
+		// Zeros, too: tidwall/wal would take them for empty records.
 		if err := truncate(f, tail.size); err != nil {
-			return fmt.Errorf("cut torn tail: %w", err)
+			return fmt.Errorf("cut what follows the last record: %w", err)
 		}
 	}
 	if err := rewrite(f, im.durable.offset, tail.size); err != nil {

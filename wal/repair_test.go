@@ -1,6 +1,7 @@
 package wal
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"strings"
@@ -74,6 +75,7 @@ func TestTailsThatAreNoRecords(t *testing.T) {
 	for name, tail := range map[string][]byte{
 		"zeros":                      make([]byte, 4096),
 		"one empty record":           {0},
+		"zeros and then some":        append(make([]byte, 4096), 1),
 		"the records of another log": foreign,
 		"a length and nothing else":  {0x80, 0x01},
 		"an endless length":          {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff},
@@ -92,7 +94,9 @@ func TestTailsThatAreNoRecords(t *testing.T) {
 				o.Logf = func(f string, args ...any) { told = append(told, f) }
 			})
 			requireHolds(t, l, 1, 5, 1)
-			require.Len(t, told, 1)
+			if len(bytes.Trim(tail, "\x00")) > 0 { // else it may be room, and as good
+				require.Len(t, told, 1)
+			}
 			store(t, l, entries(6, 6, 1)...)
 			requireHolds(t, l, 1, 6, 1)
 		})

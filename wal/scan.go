@@ -65,6 +65,7 @@ type scanned struct {
 	segment
 	fileSize int64
 	bad      string // why the bytes at size are no record; empty if the file ends there
+	room     bool   // all of these bytes are zeros, up to the end of the file
 	last     header // of the last record, zero if there is none
 }
 
@@ -89,7 +90,29 @@ func scanSegment(dir string, k frameKey, first uint64) (s scanned, err error) {
 			return s, fmt.Errorf("read segment %s: %w", f.Name(), err)
 		}
 	}
+	if s.bad != "" {
+		if s.room, err = onlyZeros(io.NewSectionReader(f, s.size, s.fileSize-s.size)); err != nil {
+			return s, fmt.Errorf("read segment %s: %w", f.Name(), err)
+		}
+	}
 	return s, nil
+}
+
+// onlyZeros reads until something else comes.
+func onlyZeros(r io.Reader) (bool, error) {
+	buf := make([]byte, len(zeros))
+	for {
+		n, err := r.Read(buf)
+		if !bytes.Equal(buf[:n], zeros[:n]) {
+			return false, nil
+		}
+		if err == io.EOF {
+			return true, nil
+		}
+		if err != nil {
+			return false, err
+		}
+	}
 }
 
 // scanRecord reads the next record and either adds it or sets bad.

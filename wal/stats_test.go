@@ -1,7 +1,6 @@
 package wal
 
 import (
-	"os"
 	"testing"
 	"time"
 
@@ -19,9 +18,7 @@ func TestStats(t *testing.T) {
 
 	onDisk := func() (n uint64) {
 		for _, path := range segmentFiles(t, dir) {
-			info, err := os.Stat(path)
-			require.NoError(t, err)
-			n += uint64(info.Size())
+			n += uint64(recordBytes(t, path))
 		}
 		return n
 	}
@@ -64,6 +61,7 @@ func TestSyncedIsTold(t *testing.T) {
 	a.failSync.Store(&errIO)
 	require.Error(t, l.StoreLogs(entries(201, 201, 1)))
 	require.Len(t, took, 1)
+	a.failSync.Store(nil)
 
 	took = nil
 	dir := t.TempDir()

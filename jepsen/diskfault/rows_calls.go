@@ -57,6 +57,7 @@ func join(parts ...[]Row) (rows []Row) {
 var logRows = join(
 	each("write of log records", Dies, couldNotBeWritten, faults.Rule{Op: "append", Nth: 30}, "fatal: log is poisoned by a failed write: store entries: write:"),
 	each("sync of the log", Dies, couldNotBeWritten, faults.Rule{Op: "sync", Path: segments, Nth: 30}, "fatal: log is poisoned by a failed write: store entries: sync:"),
+	each("write of zeros ahead of the log", Dies, couldNotBeWritten, faults.Rule{Op: "write", Path: segments, Nth: 2}, "fatal: log is poisoned by a failed write: store entries: write ahead:"),
 	each("sync of a segment that is full", Dies, couldNotBeWritten, faults.Rule{Op: "fill", Nth: 2}, "fatal: log is poisoned by a failed write: store entries: write:"),
 	each("sync of the log's directory", Dies, couldNotBeWritten, faults.Rule{Op: "syncdir", Path: "raft/log", Nth: 5}, "sync directory"),
 	each("write of the hint", Dies, couldNotBeWritten, faults.Rule{Op: "write", Path: "raft/log/hint", Nth: 30}, "fatal: log is poisoned by a failed write: store entries: write hint:"),

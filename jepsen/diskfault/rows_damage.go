@@ -3,6 +3,7 @@
 package diskfault
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -30,6 +31,12 @@ func flip(at int) func([]byte) []byte {
 		b[at] ^= 0x40
 		return b
 	}
+}
+
+// records does something to a segment without the zeros that are written ahead of
+// its records, which are what is left then.
+func records(change func([]byte) []byte) func([]byte) []byte {
+	return func(b []byte) []byte { return change(bytes.TrimRight(b, "\x00")) }
 }
 
 func shorten(by int) func([]byte) []byte {
@@ -110,12 +117,16 @@ var (
 
 	tailRows = []Row{
 		{Fault: "killed between a write and its sync", From: killed, Expect: Starts, Section: interrupted},
-		{Fault: "bit flip above the watermark", From: killed, Damage: editSegment(-1, flip(-10)),
+		{Fault: "bit flip above the watermark", From: killed, Damage: editSegment(-1, records(flip(-10))),
 			Expect: Starts, Words: []string{"no sync of it had completed: cutting off"}, Section: interrupted},
-		{Fault: "torn tail", From: killed, Damage: editSegment(-1, shorten(10)),
+		{Fault: "torn tail", From: killed, Damage: editSegment(-1, records(shorten(10))),
 			Expect: Starts, Words: []string{"no sync of it had completed: cutting off"}, Section: interrupted},
 		{Fault: "zeros behind the end", From: stopped, Damage: editSegment(-1, func(b []byte) []byte { return append(b, make([]byte, 4096)...) }),
-			Expect: Starts, Words: []string{"no sync of it had completed: cutting off"}, Section: interrupted},
+			Expect: Starts, Section: interrupted},
+		{Fault: "zeros in the place of the last record, which no sync had reached", From: killed, Damage: editSegment(-1, func(b []byte) []byte {
+			clear(b[len(bytes.TrimRight(b, "\x00"))-10:])
+			return b
+		}), Expect: Starts, Words: []string{"no sync of it had completed: cutting off"}, Section: interrupted},
 		{Fault: "garbage behind the end", From: stopped, Damage: editSegment(-1, func(b []byte) []byte { return append(b, "garbage, garbage, garbage"...) }),
 			Expect: Starts, Words: []string{"no sync of it had completed: cutting off"}, Section: interrupted},
 		{Fault: "the last record cut off, and the hint lost", From: stopped, Damage: both(loseHint, editSegment(-1, shorten(10))),

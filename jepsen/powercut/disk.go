@@ -76,18 +76,23 @@ func newRemains(root, record string, rng *rand.Rand) (*remains, error) {
 	return r, nil
 }
 
-// tail is how many bytes of log segments, beyond what had been synced of each,
-// the power is cut over.
+// tail is how many bytes of log segments, other than what had been synced of
+// each, the power is cut over.
 func (r *remains) tail() (bytes int, err error) {
 	for inode, path := range r.paths {
 		if filepath.Base(filepath.Dir(path)) != "log" || !strings.HasPrefix(filepath.Base(path), "0") {
 			continue
 		}
-		info, err := os.Stat(path)
+		now, err := os.ReadFile(path)
 		if err != nil {
 			return 0, err
 		}
-		bytes += max(0, int(info.Size())-len(r.record.Files[inode]))
+		synced := r.record.Files[inode]
+		for i, b := range now {
+			if i >= len(synced) && b != 0 || i < len(synced) && b != synced[i] {
+				bytes++
+			}
+		}
 	}
 	return bytes, nil
 }

@@ -1,6 +1,7 @@
 package disk
 
 import (
+	"bytes"
 	"slices"
 	"strings"
 )
@@ -13,8 +14,8 @@ type Rotted struct {
 }
 
 // Rot flips one bit, or up to eight bits of one sector, of a file below a path (or of that path), as a disk at rest may. It
-// chooses evenly among the bytes that are durable: in a synced sector of a file whose name is synced all the way. The
-// result is false if there are none.
+// chooses evenly among the bytes that are durable: in a synced sector of a file whose name is synced all the way. Zeros
+// that a file ends with are left alone: they hold nothing that could be missed. The result is false if there are none.
 func (d *Disk) Rot(chance Chance, under string) (Rotted, bool) {
 	type candidate struct {
 		path string
@@ -73,7 +74,9 @@ func (f *file) synced() int {
 	return n
 }
 
-func (f *file) syncedEnd() int { return min(len(f.data), f.durableSize) }
+func (f *file) syncedEnd() int {
+	return len(bytes.TrimRight(f.data[:min(len(f.data), f.durableSize)], "\x00"))
+}
 
 // flip damages the n-th of the synced bytes, and perhaps others in its sector.
 func (f *file) flip(n int, by *dice) (first, bits int) {

@@ -9,7 +9,7 @@ var disk = []Mutant{
 		Known: "etcd#14370, jepsen.etcd's --unsafe-no-fsync",
 		Edits: []patch.Edit{{
 			File: "wal/append.go",
-			Old: `		if err := l.tail.Sync(); err != nil {
+			Old: `		if err := l.room.sync(); err != nil {
 			return nil, fmt.Errorf("sync: %w", err)
 		}
 `,
