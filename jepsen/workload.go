@@ -42,7 +42,7 @@ type Env struct {
 	Ring int
 	// Seed decides, with the process, all that a client draws.
 	Seed uint64
-	// Bulk, if not 0, makes a third of the values up to so many bytes long: log
+	// Bulk, if not 0, makes half of the values up to so many bytes long: log
 	// records then cross the sectors of a disk.
 	Bulk int
 	// Pause is the longest that a client waits before a step; waits are drawn

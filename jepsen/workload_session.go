@@ -141,7 +141,7 @@ func (s *session) everywhere(k Kind, key string) {
 func (s *session) fresh() string {
 	s.values++
 	v := fmt.Sprintf("p%d-%d", s.client.Process, s.values-1)
-	if s.env.Bulk > 0 && s.oneIn(3) {
+	if s.env.Bulk > 0 && s.oneIn(2) {
 		v += strings.Repeat(".", s.rng.IntN(s.env.Bulk))
 	}
 	return v

@@ -88,6 +88,7 @@ func (m *machine) diskFault(op disk.Op) disk.Fault {
 type aim struct {
 	path  string  // part of the file's path
 	op    disk.Op // only such an operation counts; anyOp: each
+	tears bool    // and only a write that can be torn
 	skip  int64   // so many of them are let pass
 	calls int64
 	down  int64  // how long it stays down then
@@ -104,17 +105,18 @@ type target struct {
 	path        string
 	op          disk.Op
 	skip, calls int64
+	tears       bool // only a write that goes over the end of a sector counts
 }
 
 // A kill alone leaves what was written, so that it matters where two files are changed together; a power cut tears.
 var (
 	killAims = []target{
-		{stableFiles, anyOp, 0, 48}, {stableFiles, disk.OpRename, 1, 12}, {stableFiles, disk.OpRename, 1, 12},
-		{logFiles, disk.OpWrite, 0, 6}, {snapshotFiles, anyOp, 0, 24},
+		{stableFiles, anyOp, 0, 48, false}, {stableFiles, disk.OpRename, 1, 12, false}, {stableFiles, disk.OpRename, 1, 12, false},
+		{logFiles, disk.OpWrite, 0, 6, false}, {snapshotFiles, anyOp, 0, 24, false},
 	}
 	cutAims = []target{
-		{logFiles, disk.OpWrite, 0, 2}, {logFiles, disk.OpWrite, 0, 2}, {logFiles, disk.OpWrite, 0, 6},
-		{stableFiles, anyOp, 0, 48}, {snapshotFiles, anyOp, 0, 24},
+		{logFiles, disk.OpWrite, 0, 2, true}, {logFiles, disk.OpWrite, 0, 2, true}, {logFiles, disk.OpWrite, 0, 6, false},
+		{stableFiles, anyOp, 0, 48, false}, {snapshotFiles, anyOp, 0, 24, false},
 	}
 )
 
@@ -128,7 +130,7 @@ const (
 // takeAim dooms the process if this is what the nemesis waits for.
 func (m *machine) takeAim(op disk.Op, path string) {
 	a := m.cond.aim
-	if a == nil || !strings.Contains(path, a.path) || a.op != anyOp && op != a.op {
+	if a == nil || !strings.Contains(path, a.path) || a.op != anyOp && op != a.op || a.tears && !m.disk.Tears() {
 		return
 	}
 	if a.skip--; a.skip >= 0 {

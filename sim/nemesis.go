@@ -179,7 +179,7 @@ func (n *nemesis) aimed(f *Fault, aims []target, and func(*machine)) (string, fu
 			m, f.Member, f.Other = other, f.Other, f.Member
 		}
 	}
-	a := &aim{path: at.path, op: at.op, calls: (f.N >> 8) % at.calls, skip: (f.N >> 8) / at.calls % (at.skip + 1), down: f.For, kind: f.Kind}
+	a := &aim{path: at.path, op: at.op, tears: at.tears, calls: (f.N >> 8) % at.calls, skip: (f.N >> 8) / at.calls % (at.skip + 1), down: f.For, kind: f.Kind}
 	if and != nil {
 		a.die = func() { and(m) }
 	}

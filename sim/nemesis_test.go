@@ -93,6 +93,18 @@ func TestArmedFaultsCountWhenTheyGoOff(t *testing.T) {
 	assert.True(t, n.s.members[1].cond.excuses(end{exited: true, code: 1}, 1))
 }
 
+// One that is to tear a write lets pass what cannot be torn.
+func TestAimTears(t *testing.T) {
+	n := testNemesis()
+	m := n.s.members[0]
+	m.disk = disk.New()
+	n.s.w.leader = m
+	n.strike(Fault{ID: 1, Kind: "aimed-cut", Member: "m2", Other: "m1", N: 0, For: 100})
+	n.s.members[1].disk = m.disk
+	n.s.members[1].takeAim(disk.OpWrite, "/m2.data/raft/log/00000000000000000001")
+	assert.False(t, n.s.members[1].proc.doomed, "no write goes over the end of a sector")
+}
+
 // An aim may let some of what it waits for pass.
 func TestAimSkips(t *testing.T) {
 	n := testNemesis()

@@ -138,7 +138,7 @@ func Derive(o Options) Plan {
 	if one := d.at(forOptions, drawTimeout, 1) % 3; one == 0 || quiet && one == 1 {
 		p.TimeoutNanos = d.between(forOptions, drawTimeout, 2, 100_000_000, 300_000_000)
 	}
-	if d.at(forOptions, drawBulk, 0)%2 == 0 {
+	if d.at(forOptions, drawBulk, 0)%4 != 0 {
 		p.BulkBytes = d.between(forOptions, drawBulk, 1, 300, 3000)
 	}
 	p.Workloads = drawWork(d, o.Workloads)

@@ -93,6 +93,22 @@ func TestNothingToRot(t *testing.T) {
 	}
 }
 
+// Zeros that a file ends with hold nothing; those before the end do.
+func TestZerosAheadDoNotRot(t *testing.T) {
+	zeros := string(make([]byte, 3*SectorBytes))
+	d, m := mounted()
+	require.Zero(t, write(t, m, "f", "a"+zeros).Sync())
+	require.Zero(t, write(t, m, "g", zeros).Sync())
+	syncPath(t, m, ".")
+	for seed := range uint64(20) {
+		r, ok := d.Rot(chance(seed), "f")
+		require.True(t, ok)
+		require.Zero(t, r.Offset)
+		_, ok = d.Rot(chance(seed), "g")
+		require.False(t, ok)
+	}
+}
+
 // A wipe takes a tree for good, and nothing else.
 func TestWipe(t *testing.T) {
 	for seed := range uint64(20) {

@@ -1,6 +1,7 @@
 package disk
 
 import (
+	"bytes"
 	"io/fs"
 	"slices"
 	"strings"
@@ -152,6 +153,13 @@ type entered struct {
 	node *inode
 	p    []byte
 	off  int
+}
+
+// Tears tells, called from within Hooks.Before, whether the operation is a write that a power cut can tear so that it shows:
+// one that goes over the end of a sector, and is not of zeros alone.
+func (d *Disk) Tears() bool {
+	w := d.writing
+	return len(w.p) > 0 && w.off/SectorBytes != (w.off+len(w.p)-1)/SectorBytes && len(bytes.TrimRight(w.p, "\x00")) > 0
 }
 
 // tear lets some of the sectors of a write reach the volatile half: the first few or, if scattered, perhaps any. It

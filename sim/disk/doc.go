@@ -16,7 +16,8 @@
 // both names or none, as on a journaling file system), and none persists without the earlier ones about the same name or
 // the same file. What a directory holds and its own name are independent of each other.
 //
-// Of a file that was not synced, any subset of the changed sectors. Its length is the synced one, the newest, or a sector
+// Of a file that was not synced, any subset of the changed sectors; in some cuts the first of them, as from a disk that
+// writes in order. Its length is the synced one, the newest, or a sector
 // boundary between, and what lies within it but was not written is zeros. If the file was cut short since the last sync,
 // that has either happened as a whole or not at all, before everything written after it.
 //

@@ -11,6 +11,7 @@ const (
 	KeptAll     Mode = "kept all"
 	KeptZeros   Mode = "kept zeros" // names and lengths persist, bytes do not
 	KeptSome    Mode = "kept some"  // of names, lengths and bytes, each drawn for itself
+	KeptStart   Mode = "kept start" // of each file, for a disk that writes in order; names as above
 )
 
 // Loss counts what a power cut took of the volatile half.
@@ -31,7 +32,7 @@ type Loss struct {
 func (d *Disk) PowerCut(chance Chance) Loss {
 	by := &dice{chance: chance}
 	loss := Loss{Mode: []Mode{
-		KeptNothing, KeptAll, KeptZeros, KeptSome, KeptSome, KeptSome, KeptSome, KeptSome,
+		KeptNothing, KeptAll, KeptZeros, KeptSome, KeptSome, KeptStart, KeptStart, KeptStart,
 	}[by.below(8)]}
 	names, sectors := by.below(5), by.below(5) // quarters that persist, if some
 	_, loss.Torn = d.tear(d.writing, by, true)
@@ -46,7 +47,7 @@ func (d *Disk) PowerCut(chance Chance) Loss {
 		switch loss.Mode {
 		case KeptNothing:
 			return false
-		case KeptSome:
+		case KeptSome, KeptStart:
 			return by.quarters(names)
 		}
 		return true
@@ -111,6 +112,9 @@ func (f *file) surviving(mode Mode, quarters int, by *dice) []byte {
 	case f.lowest < len(base) && (mode == KeptZeros || by.coin()):
 		base = base[:f.lowest] // that the file was cut short persists
 	}
+	if mode == KeptStart {
+		return f.firstSectors(base, by)
+	}
 	out := make([]byte, f.survivingSize(len(base), by))
 	copy(out, base)
 	if mode == KeptZeros {
@@ -121,6 +125,27 @@ func (f *file) surviving(mode Mode, quarters int, by *dice) []byte {
 		if (changed || (s+1)*SectorBytes > len(base)) && by.quarters(quarters) {
 			copy(sector(out, s), sector(f.data, s))
 		}
+	}
+	return out
+}
+
+// firstSectors is what is left where the changed sectors become durable in the order of the file, up to one of them: the
+// torn end of an append. What comes after it is as it was; a file that has grown ends there or has its newest length.
+func (f *file) firstSectors(base []byte, by *dice) []byte {
+	out := make([]byte, max(len(base), len(f.data)))
+	copy(out, base)
+	var changed []int
+	for s := 0; s*SectorBytes < len(out); s++ {
+		if _, c := f.before[s]; c || (s+1)*SectorBytes > len(base) {
+			changed = append(changed, s)
+		}
+	}
+	kept := by.below(len(changed) + 1)
+	for _, s := range changed[:kept] {
+		copy(sector(out, s), sector(f.data, s))
+	}
+	if kept < len(changed) && by.coin() {
+		out = out[:max(len(base), changed[kept]*SectorBytes)]
 	}
 	return out
 }

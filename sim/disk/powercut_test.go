@@ -119,7 +119,21 @@ func TestPowerCutReachesEveryOutcome(t *testing.T) {
 	}, slices.Collect(maps.Keys(renamed)))
 
 	modes := outcomes(t, func(m sys.FS) { write(t, m, "f", three("a")) }, func(_ *Disk, l Loss) string { return string(l.Mode) })
-	assert.Len(t, modes, 4)
+	assert.Len(t, modes, 5)
+
+	inOrder := outcomes(t, func(m sys.FS) {
+		h := write(t, m, "f", string(bytes.Repeat([]byte("a"), 2*SectorBytes)))
+		require.Zero(t, h.Sync())
+		syncPath(t, m, ".")
+		_, errno := h.Pwrite([]byte(three("b")), SectorBytes)
+		require.Zero(t, errno)
+	}, func(d *Disk, l Loss) string {
+		if l.Mode != KeptStart {
+			return ""
+		}
+		return letters(d, l)
+	})
+	assert.ElementsMatch(t, []string{"", "aa", "aa00", "ab", "ab00", "abb", "abb0", "abbb"}, slices.Collect(maps.Keys(inOrder)))
 	unsynced := outcomes(t, func(m sys.FS) {
 		write(t, m, "f", "x")
 		syncPath(t, m, ".")
@@ -235,6 +249,43 @@ func (c *cutter) Before(op Op, _ string) Fault {
 		}
 	}
 	return Fault{}
+}
+
+// watcher notes which operations can be torn.
+type watcher struct {
+	quiet
+	d     *Disk
+	tears []bool
+}
+
+func (w *watcher) Before(Op, string) Fault {
+	w.tears = append(w.tears, w.d.Tears())
+	return Fault{}
+}
+
+// Only a write over the end of a sector, of something, can be torn.
+func TestTears(t *testing.T) {
+	d := New()
+	w := &watcher{d: d}
+	h := write(t, d.Mount(w), "f", "")
+	for _, c := range []struct {
+		p   []byte
+		off int64
+		can bool
+	}{
+		{bytes.Repeat([]byte("a"), SectorBytes), SectorBytes, false},
+		{bytes.Repeat([]byte("a"), SectorBytes), SectorBytes + 1, true},
+		{[]byte("ab"), SectorBytes - 1, true},
+		{[]byte("ab"), SectorBytes, false},
+		{make([]byte, 3*SectorBytes), 5, false},
+	} {
+		w.tears = nil
+		_, errno := h.Pwrite(c.p, c.off)
+		require.Zero(t, errno)
+		require.Equal(t, []bool{c.can}, w.tears, "%d bytes at %d", len(c.p), c.off)
+		require.Zero(t, h.Sync())
+		require.Equal(t, []bool{c.can, false}, w.tears)
+	}
 }
 
 // A power cut in the middle of a write leaves some of its sectors, in any subset, and what the write before it left.
