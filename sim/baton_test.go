@@ -47,7 +47,7 @@ func TestWallTimeInATurnThatDoesNotEnd(t *testing.T) {
 	err := w.run(2, func() bool { return false })
 	assert.True(t, errors.Is(err, ErrWallTime))
 	assert.GreaterOrEqual(t, time.Since(began), lostAfter)
-	assert.True(t, w.lost)
+	assert.True(t, w.engine.lost)
 	require.NoError(t, w.close(), "nothing may be freed under its feet")
 	close(stuck)
 }

@@ -17,8 +17,8 @@ const maxNoteBytes = 1 << 20
 // guest's error and answers errInvalid.
 type hostCall func(p *process, mem api.Memory, a []uint64) int32
 
-func (w *world) exportHostCalls(ctx context.Context) error {
-	b := w.runtime.NewHostModuleBuilder("sim")
+func (e *Engine) exportHostCalls(ctx context.Context) error {
+	b := e.runtime.NewHostModuleBuilder("sim")
 	for _, f := range []struct {
 		name    string
 		args    int
@@ -39,7 +39,7 @@ func (w *world) exportHostCalls(ctx context.Context) error {
 	} {
 		call := f.call
 		b.NewFunctionBuilder().WithGoModuleFunction(api.GoModuleFunc(func(_ context.Context, mod api.Module, stack []uint64) {
-			p := w.current
+			p := e.world.current
 			p.enter()
 			for i := range f.args {
 				stack[i] = uint64(uint32(stack[i])) // the upper half of an i32's slot is whatever was there
@@ -189,11 +189,11 @@ func takeNote(p *process, mem api.Memory, a []uint64) int32 {
 }
 
 // exportWASI offers the stock functions, but for the one in which a guest waits.
-func (w *world) exportWASI(ctx context.Context) error {
-	b := w.runtime.NewHostModuleBuilder(wasi.ModuleName)
+func (e *Engine) exportWASI(ctx context.Context) error {
+	b := e.runtime.NewHostModuleBuilder(wasi.ModuleName)
 	wasi.NewFunctionExporter().ExportFunctions(b)
 	b.NewFunctionBuilder().WithGoModuleFunction(api.GoModuleFunc(func(_ context.Context, mod api.Module, stack []uint64) {
-		p := w.current
+		p := e.world.current
 		p.enter()
 		stack[0] = uint64(p.poll(mod.Memory(), stack))
 	}), words(4), words(1)).Export("poll_oneoff")

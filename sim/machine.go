@@ -77,7 +77,7 @@ func (m *machine) start() {
 func (p *process) run() {
 	if !p.killed {
 		ctx := p.m.w.ctx
-		mod, err := p.m.w.runtime.InstantiateModule(ctx, p.m.w.module, p.config())
+		mod, err := p.m.w.engine.runtime.InstantiateModule(ctx, p.m.w.engine.module, p.config())
 		if mod != nil {
 			err = errors.Join(err, mod.Close(ctx))
 		}

@@ -46,7 +46,8 @@ type Options struct {
 	// written: played again it would go on.
 	UntilStep uint64
 
-	CacheDir string    // of compiled modules; empty: none
+	Engine   *Engine   // of Module; nil: the run makes one for itself alone
+	CacheDir string    // of compiled modules; empty: none; not asked if there is an Engine
 	Timeline io.Writer // nil: none
 	HashLog  io.Writer // one line per step; nil: none
 	Logs     io.Writer // what processes print; nil: dropped
@@ -69,6 +70,8 @@ func (o *Options) check() error {
 		return fmt.Errorf("%w: %d bytes; expect 1 to %d", ErrModule, len(o.Module), MaxModuleBytes)
 	case o.UntilStep > 0 && o.Log != nil:
 		return fmt.Errorf("%w: decision log: the run is to stop at step %d, and a log is of a whole one; leave out one of the two", ErrOptions, o.UntilStep)
+	case o.Engine != nil && (o.Engine.lost || o.Engine.hash != ModuleHash(o.Module)):
+		return fmt.Errorf("%w: engine: it is of the module %s, or lost; make one of the module to be run", ErrOptions, o.Engine.hash)
 	case o.Decisions != nil:
 		return o.Decisions.check()
 	case o.Nodes < MinNodes || o.Nodes > MaxNodes:

@@ -2,14 +2,11 @@ package sim
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"time"
 
 	"holdfast/jepsen"
-
-	"github.com/tetratelabs/wazero"
 )
 
 // world is everything in one run: machines, the network between them, virtual time and what is going to happen. Only one at
@@ -33,10 +30,8 @@ type world struct {
 	roles   []jepsen.Role
 	votes   []jepsen.Vote
 
-	runtime wazero.Runtime
-	module  wazero.CompiledModule
-	cache   wazero.CompilationCache
-	lost    bool // a process did not give the baton back
+	engine *Engine
+	owned  bool // the engine is of this run alone
 
 	onEnd      func(*machine, end) // decides what becomes of a machine whose process ended; nil: see machine.ended
 	crashes    []string            // processes that ended though they should not
@@ -72,32 +67,24 @@ func (c *Counts) fault(kind string) {
 	c.Faults[kind]++
 }
 
-// newWorld compiles the module and prepares the host's functions. The cache directory may be empty.
+// newWorld makes a world without machines, in the engine of the options or in one of its own.
 func newWorld(ctx context.Context, o *Options, plan Plan, t *trace) (*world, error) {
 	w := &world{ctx: ctx, draws: draws(o.Seed), plan: plan, trace: t, logs: o.Logs, timeline: &timeline{w: o.Timeline}}
-	if o.CacheDir != "" {
-		cache, err := wazero.NewCompilationCacheWithDir(o.CacheDir)
-		if err != nil {
-			return nil, fmt.Errorf("compilation cache: %s: %w; name another directory", o.CacheDir, err)
+	w.engine, w.owned = o.Engine, o.Engine == nil
+	if w.owned {
+		var err error
+		if w.engine, err = NewEngine(ctx, o.Module, o.CacheDir); err != nil {
+			return nil, err
 		}
-		w.cache = cache
 	}
-	w.runtime = wazero.NewRuntimeWithConfig(ctx, runtimeConfig(w.cache))
-	module, err := w.runtime.CompileModule(ctx, o.Module)
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("%w: compile: %w; build it with make guest", ErrModule, err), w.close())
-	}
-	w.module = module
-	if err := errors.Join(w.exportWASI(ctx), w.exportHostCalls(ctx)); err != nil {
-		return nil, errors.Join(fmt.Errorf("host functions: %w", err), w.close())
-	}
+	w.engine.world = w
 	return w, nil
 }
 
-// close ends every process and frees the runtime.
+// close ends every process.
 func (w *world) close() error {
-	if w.lost {
-		return nil // somebody still runs the code that closing would free
+	if w.engine.lost {
+		return nil
 	}
 	for _, m := range w.machines {
 		if p := m.proc; p != nil {
@@ -105,11 +92,11 @@ func (w *world) close() error {
 			p.baton.stop()
 		}
 	}
-	err := w.runtime.Close(context.WithoutCancel(w.ctx))
-	if w.cache != nil {
-		err = errors.Join(err, w.cache.Close(context.WithoutCancel(w.ctx)))
+	w.engine.world = nil
+	if !w.owned {
+		return nil
 	}
-	return err
+	return w.engine.Close(w.ctx)
 }
 
 // add makes a machine; all are added before the network.
@@ -148,7 +135,7 @@ func (w *world) run(limit int64, stop func() bool) error {
 	case err := <-ended:
 		return err
 	case <-time.After(lostAfter):
-		w.lost = true
+		w.engine.lost = true
 		return context.Cause(w.ctx)
 	}
 }

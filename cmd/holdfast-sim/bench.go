@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -13,7 +14,7 @@ import (
 	"github.com/urfave/cli/v3"
 )
 
-// What is measured: the same seeds each time, one process at a time.
+// What is measured: the same seeds each time, one at a time. The module is loaded before.
 const (
 	benchSeeds    = 6
 	benchFrom     = 0xbe0c4000
@@ -30,7 +31,7 @@ type load struct {
 	least    float64 // virtual seconds per CPU second, on average
 }
 
-func measure(ctx context.Context, c *cli.Command, stdout, _ io.Writer) (int, error) {
+func measure(ctx context.Context, c *cli.Command, stdout, _ io.Writer) (code int, err error) {
 	if err := noArguments(c); err != nil {
 		return 0, err
 	}
@@ -45,15 +46,16 @@ func measure(ctx context.Context, c *cli.Command, stdout, _ io.Writer) (int, err
 	if err != nil {
 		return 0, err
 	}
-	play := inChild("run")
-	if err := warm(ctx, play, s); err != nil {
+	ws := &workers{}
+	defer func() { err = errors.Join(err, ws.close()) }()
+	if err := warm(ctx, ws.play, s); err != nil {
 		return 0, err
 	}
 	fmt.Fprintf(stdout, "module=%s commit=%s: %d seeds, 3 members; virtual seconds per CPU second\n",
 		sim.ModuleHash(module), commit(), benchSeeds)
 	idle := s
 	idle.ops, idle.duration, idle.workloads, idle.faults = 0, idleDuration, []string{}, []string{}
-	return bench(ctx, play, stdout, []load{
+	return bench(ctx, ws.play, stdout, []load{
 		{fmt.Sprintf("%d operations a virtual second, faults", benchOps), s, 8},
 		{"idle, no faults", idle, 60},
 	})

@@ -135,22 +135,36 @@ const untilStep = "--until-step"
 // maxKeptOutput is how much of a child's last output is kept.
 const maxKeptOutput = 64 << 10
 
-// inChild plays scenarios in processes of this same program, with the subcommand run or smoke.
+// inChild plays each scenario in a process of its own, of this same program, with the subcommand run or smoke.
 func inChild(command string) player {
 	return func(ctx context.Context, s scenario, extra ...string) outcome {
 		o := outcome{scenario: s, code: -1}
-		if o.err = o.play(ctx, command, extra); o.err != nil {
+		if o.err = o.collect(ctx, command, extra, startChild); o.err != nil {
 			o.err = fmt.Errorf("seed 0x%x: %w", s.seed, o.err)
 		}
 		return o
 	}
 }
 
-func (o *outcome) play(ctx context.Context, command string, extra []string) error {
+// startChild carries a command line out in a process, and notes in the outcome how that ended.
+func startChild(ctx context.Context, o *outcome, args []string) error {
 	program, err := os.Executable()
 	if err != nil {
 		return fmt.Errorf("find this program: %w", err)
 	}
+	cmd := exec.CommandContext(ctx, program, args...)
+	last := &tail{max: maxKeptOutput}
+	cmd.Stdout, cmd.Stderr = last, last
+	ended := cmd.Run()
+	o.output = last.kept
+	if cmd.ProcessState != nil {
+		o.code, o.cpu = cmd.ProcessState.ExitCode(), cmd.ProcessState.UserTime()+cmd.ProcessState.SystemTime()
+	}
+	return ended
+}
+
+// collect has a command line for the scenario carried out by do, and reads what that has left.
+func (o *outcome) collect(ctx context.Context, command string, extra []string, do func(context.Context, *outcome, []string) error) error {
 	dir, err := os.MkdirTemp("", "holdfast-sim")
 	if err != nil {
 		return fmt.Errorf("directory for its report: %w", err)
@@ -164,14 +178,7 @@ func (o *outcome) play(ctx context.Context, command string, extra []string) erro
 	if command == "run" && !slices.Contains(extra, untilStep) {
 		args = append(args, "--log", log)
 	}
-	cmd := exec.CommandContext(ctx, program, append(args, extra...)...)
-	last := &tail{max: maxKeptOutput}
-	cmd.Stdout, cmd.Stderr = last, last
-	ended := cmd.Run()
-	o.output = last.kept
-	if cmd.ProcessState != nil {
-		o.code, o.cpu = cmd.ProcessState.ExitCode(), cmd.ProcessState.UserTime()+cmd.ProcessState.SystemTime()
-	}
+	ended := do(ctx, o, append(args, extra...))
 	if err := context.Cause(ctx); err != nil {
 		return err
 	}
@@ -180,7 +187,7 @@ func (o *outcome) play(ctx context.Context, command string, extra []string) erro
 	}
 	text, err := os.ReadFile(said)
 	if err != nil {
-		return fmt.Errorf("it left no report: %w: %s", errors.Join(ended, err), bytes.TrimSpace(last.kept))
+		return fmt.Errorf("it left no report: %w: %s", errors.Join(ended, err), bytes.TrimSpace(o.output))
 	}
 	o.report = &report{}
 	if err := json.Unmarshal(text, o.report); err != nil {

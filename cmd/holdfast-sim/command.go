@@ -29,6 +29,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		}
 		return c
 	}
+	worker := sub("worker", "carry out the command lines that come in, a line of JSON each", work)
+	worker.Hidden = true // for sweep, mutants and bench
 	replay := sub("replay", "play a decision log again, as it was written or edited", replayLog, replayFlags(), moduleFlags(), outputFlags())
 	replay.ArgsUsage = "FILE"
 	root := &cli.Command{
@@ -42,7 +44,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 				seedFlags(), scenarioFlags(3, defaultDuration), moduleFlags(), outputFlags()),
 			sub("smoke", "play one seed twice and hold the second run against the first, step by step", runTwice,
 				seedFlags(), scenarioFlags(3, defaultDuration), moduleFlags(), quietFlags()),
-			sub("sweep", "play many seeds, each in a process of its own, and add up what happened", sweepSeeds,
+			sub("sweep", "play many seeds, two at a time, and add up what happened", sweepSeeds,
 				manyFlags(), sweepFlags(), scenarioFlags(0, sweepDuration), moduleFlags()),
 			replay,
 			sub("determinism", "play many seeds as smoke does, each in a process of its own; stop at the first that differs", proveDeterminism,
@@ -50,6 +52,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 			sub("mutants", "build the guest with each of the planted faults and see that seeds find it", huntMutants,
 				mutantFlags(), scenarioFlags(0, mutantDuration), moduleFlags()),
 			sub("bench", "measure virtual seconds per CPU second, at work and idle", measure, moduleFlags()),
+			worker,
 			sub("guest", "build the guest module", buildGuest, guestFlags()),
 		},
 	}

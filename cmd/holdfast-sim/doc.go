@@ -3,7 +3,7 @@
 //	holdfast-sim guest                       # build bin/guest.wasm
 //	holdfast-sim run --seed 0x1f             # play one seed
 //	holdfast-sim smoke --seed 0x1f           # twice, held against each other step by step
-//	holdfast-sim sweep --from 1 --seeds 300  # many, each in a process of its own, with totals
+//	holdfast-sim sweep --from 1 --seeds 300  # many, in processes of their own, with totals
 //	holdfast-sim replay FILE                 # a decision log that run --log wrote, edited or not
 //	holdfast-sim determinism --seeds 50      # many seeds as smoke does
 //	holdfast-sim mutants                     # is every planted fault found?

@@ -52,11 +52,14 @@ type quarry struct {
 	err  error
 }
 
-func huntMutants(ctx context.Context, c *cli.Command, stdout, stderr io.Writer) (int, error) {
+func huntMutants(ctx context.Context, c *cli.Command, stdout, stderr io.Writer) (code int, err error) {
 	h, list, err := readHunt(c, stdout, stderr)
 	if err != nil {
 		return 0, err
 	}
+	ws := &workers{}
+	defer func() { err = errors.Join(err, ws.close()) }()
+	h.play = ws.play
 	if h.keep = h.dir != ""; !h.keep {
 		if h.dir, err = os.MkdirTemp("", "holdfast-mutants"); err != nil {
 			return 0, fmt.Errorf("directory of modules: %w", err)
@@ -90,7 +93,7 @@ func readHunt(c *cli.Command, stdout, stderr io.Writer) (*hunt, []mutant.Mutant,
 	if err != nil {
 		return nil, nil, err
 	}
-	h := &hunt{scenario: s, dir: c.String("keep"), play: inChild("run"), build: mutant.Build, stdout: stdout, bar: newProgress(stderr)}
+	h := &hunt{scenario: s, dir: c.String("keep"), build: mutant.Build, stdout: stdout, bar: newProgress(stderr)}
 	if h.campaign.Budget = c.Duration("budget"); h.campaign.Budget <= 0 {
 		return nil, nil, usagef("budget: %v; choose a time above nought", h.campaign.Budget)
 	}

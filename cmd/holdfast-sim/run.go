@@ -112,6 +112,10 @@ func withinWall(ctx context.Context, c *cli.Command, o sim.Options) (*sim.Report
 	ctx, cancel := context.WithTimeoutCause(ctx, c.Duration("wall"), sim.ErrWallTime)
 	defer cancel()
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	var err error
+	if o.Engine, err = shelved(ctx, &o); err != nil {
+		return nil, err
+	}
 	return sim.Run(ctx, o)
 }
 

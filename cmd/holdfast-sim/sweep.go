@@ -44,7 +44,7 @@ type sweep struct {
 	err    error    // of the sweep itself
 }
 
-func sweepSeeds(ctx context.Context, c *cli.Command, stdout, stderr io.Writer) (int, error) {
+func sweepSeeds(ctx context.Context, c *cli.Command, stdout, stderr io.Writer) (code int, err error) {
 	r, err := readRange(c)
 	if err != nil {
 		return 0, err
@@ -52,10 +52,12 @@ func sweepSeeds(ctx context.Context, c *cli.Command, stdout, stderr io.Writer) (
 	if c.Duration("time") < 0 {
 		return 0, usagef("time: %v; choose a time above nought, or leave it out", c.Duration("time"))
 	}
+	ws := &workers{}
+	defer func() { err = errors.Join(err, ws.close()) }()
 	sw := &sweep{
 		scenario: r.scenario, module: r.module, from: r.from, seeds: r.seeds, jobs: r.jobs,
 		limit: c.Duration("time"), keep: c.String("keep"), stopAtFirst: c.Bool("stop-at-first"),
-		play: inChild("run"), stdout: stdout, bar: newProgress(stderr),
+		play: ws.play, stdout: stdout, bar: newProgress(stderr),
 	}
 	fmt.Fprintf(stdout, "sweep from=0x%x seeds=%d module=%s commit=%s duration=%v\n", sw.from, sw.seeds, sw.module, commit(), sw.scenario.duration)
 	if err := warm(ctx, sw.play, sw.scenario); err != nil {

@@ -1,0 +1,138 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"sync"
+	"time"
+)
+
+// workerErrands is how many runs a worker makes before another takes its place: what it has not given back by then, if
+// anything, goes with it.
+const workerErrands = 100
+
+// workers plays scenarios in processes of this program that play one after the other: to load a compiled module takes as
+// long as a short run. A process that ends costs no more than the run it was at.
+type workers struct {
+	mu   sync.Mutex
+	idle []*worker
+}
+
+// worker is such a process.
+type worker struct {
+	module  string
+	cmd     *exec.Cmd
+	stdin   io.WriteCloser
+	answers *json.Decoder
+	stderr  *tail
+	cpu     time.Duration // of the errands that it has answered
+	errands int
+}
+
+// play is a player.
+func (ws *workers) play(ctx context.Context, s scenario, extra ...string) outcome {
+	o := outcome{scenario: s, code: -1}
+	if o.err = o.collect(ctx, "run", extra, ws.do); o.err != nil {
+		o.err = fmt.Errorf("seed 0x%x: %w", s.seed, o.err)
+	}
+	return o
+}
+
+// do sends a worker on an errand and notes in the outcome how it ended.
+func (ws *workers) do(ctx context.Context, o *outcome, args []string) error {
+	w, err := ws.take(ctx, o.scenario.module)
+	if err != nil {
+		return err
+	}
+	var done errandDone
+	sent := json.NewEncoder(w.stdin).Encode(errand{Args: args})
+	if sent == nil {
+		sent = w.answers.Decode(&done)
+	}
+	if sent != nil {
+		ended := w.end()
+		o.output = w.stderr.kept
+		if state := w.cmd.ProcessState; state != nil {
+			o.code, o.cpu = state.ExitCode(), state.UserTime()+state.SystemTime()-w.cpu
+		}
+		return errors.Join(ended, sent)
+	}
+	o.code, o.cpu, o.output = done.Code, done.CPU, []byte(done.Output)
+	w.cpu += done.CPU
+	if w.errands++; w.errands >= workerErrands {
+		return w.end()
+	}
+	ws.mu.Lock()
+	defer ws.mu.Unlock()
+	ws.idle = append(ws.idle, w)
+	return nil
+}
+
+// take returns an idle worker that has the module, or a new one in the place of an idle one that has not.
+func (ws *workers) take(ctx context.Context, module string) (*worker, error) {
+	ws.mu.Lock()
+	defer ws.mu.Unlock()
+	for i, w := range ws.idle {
+		if w.module == module {
+			ws.idle = append(ws.idle[:i], ws.idle[i+1:]...)
+			return w, nil
+		}
+	}
+	if len(ws.idle) > 0 {
+		if err := ws.idle[0].end(); err != nil {
+			return nil, err
+		}
+		ws.idle = ws.idle[1:]
+	}
+	return startWorker(ctx, module)
+}
+
+func startWorker(ctx context.Context, module string) (*worker, error) {
+	program, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("find this program: %w", err)
+	}
+	w := &worker{module: module, cmd: exec.CommandContext(ctx, program, "worker"), stderr: &tail{max: maxKeptOutput}}
+	w.cmd.Stderr = w.stderr
+	if w.stdin, err = w.cmd.StdinPipe(); err != nil {
+		return nil, fmt.Errorf("start a worker: %w", err)
+	}
+	stdout, err := w.cmd.StdoutPipe()
+	if err == nil {
+		err = w.cmd.Start()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("start a worker: %w", err)
+	}
+	w.answers = json.NewDecoder(stdout)
+	return w, nil
+}
+
+// end lets the worker end, and waits for it.
+func (w *worker) end() error {
+	err := w.stdin.Close()
+	if errors.Is(err, os.ErrClosed) {
+		err = nil
+	}
+	if ended := w.cmd.Wait(); ended != nil {
+		err = errors.Join(err, fmt.Errorf("worker: %w: %s", ended, bytes.TrimSpace(w.stderr.kept)))
+	}
+	return err
+}
+
+// close ends the workers that are idle, which all are when nobody plays.
+func (ws *workers) close() (err error) {
+	ws.mu.Lock()
+	defer ws.mu.Unlock()
+	for _, w := range ws.idle {
+		err = errors.Join(err, w.end())
+	}
+	ws.idle = nil
+	return err
+}
