@@ -64,6 +64,9 @@ type session struct {
 	// read and write are the link's deadlines. Only fasthttp's goroutine sets
 	// them, the one that reads and writes.
 	read, write deadline
+	// unanswered tells that something was read, or waited for in vain, since the
+	// last SetWriteDeadline.
+	unanswered bool
 }
 
 // Read implements io.Reader. Once the link is taken it has nothing more, so
@@ -83,11 +86,17 @@ func (c *session) Read(p []byte) (int, error) {
 		}
 		c.read.set = c.read.wanted
 	}
+	c.unanswered = true
 	return c.link.Read(p)
 }
 
-// Write implements io.Writer.
+// Write implements io.Writer. What fasthttp answers by itself (100, 400, 408,
+// 431) it writes under the deadline of the answer before, which may have passed
+// while the connection was idle, and the client would get nothing.
 func (c *session) Write(p []byte) (int, error) {
+	if c.unanswered {
+		c.unanswered, c.write.wanted = false, time.Now().Add(c.server.limits.WriteTimeout)
+	}
 	if c.write.due(c.server.deadlineSlack) {
 		if err := c.link.SetWriteDeadline(c.write.wanted); err != nil {
 			return 0, err
@@ -105,13 +114,13 @@ func (c *session) SetReadDeadline(t time.Time) error {
 
 // SetWriteDeadline is in force from the next Write on.
 func (c *session) SetWriteDeadline(t time.Time) error {
-	c.write.wanted = t
+	c.unanswered, c.write.wanted = false, t
 	return nil
 }
 
 // SetDeadline is in force at once: with it fasthttp hands the link on.
 func (c *session) SetDeadline(t time.Time) error {
-	c.read, c.write = deadline{t, t}, deadline{t, t}
+	c.read, c.write, c.unanswered = deadline{t, t}, deadline{t, t}, false
 	return c.link.SetDeadline(t)
 }
 

@@ -1,6 +1,7 @@
 package httpd
 
 import (
+	"bufio"
 	"context"
 	"fmt"
 	"io"
@@ -14,6 +15,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"holdfast/kernel"
+	"holdfast/transport"
 )
 
 // What is over a limit gets an answer that says which.
@@ -74,6 +76,43 @@ func TestIdleConnections(t *testing.T) {
 	c = f.dial()
 	c.ask("GET", "/v2/keys/k?wait=true&waitIndex=4", "")
 	require.True(t, c.closed(), "behind a poll, too")
+}
+
+// What fasthttp answers by itself arrives on a connection that has been idle for
+// longer than an answer may take.
+func TestRefusalsAfterIdling(t *testing.T) {
+	const patience = 50 * time.Millisecond
+	f := newFixture(t, Limits{WriteTimeout: patience, HeadTimeout: patience})
+	f.put("/k", "v")
+	// In memory a write that has room passes whatever its deadline.
+	ln, err := transport.TCP().Listen("127.0.0.1:0")
+	require.NoError(t, err)
+	served := make(chan error, 1)
+	go func() { served <- f.server.Serve(ln) }()
+	for _, c := range []struct {
+		name, request string
+		status        int
+	}{
+		{"unreadable", "GET /v2/keys HTTP/1.1\r\nHost: h\r\nno header\r\n\r\n", 400},
+		{"long head", "GET /v2/keys/" + strings.Repeat("k", MaxHeadBytes), 431},
+		{"slow head", "GET /v2/ke", 408},
+		{"slow body", "PUT /v2/keys/k HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\nval", 408},
+		{"body to be asked for", "PUT /v2/keys/k HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 7\r\n\r\n", 100},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			raw, err := net.Dial("tcp", ln.Addr().String())
+			require.NoError(t, err)
+			defer raw.Close()
+			conn := &conn{raw, t, bufio.NewReader(raw)}
+			resp, _ := conn.ask("GET", "/v2/keys/k", "")
+			require.Equal(t, 200, resp.StatusCode)
+			time.Sleep(2 * patience) // the deadline of that answer is to pass
+			go func() { _, _ = io.WriteString(conn, c.request) }()
+			require.Equal(t, c.status, conn.head("GET").StatusCode)
+		})
+	}
+	require.NoError(t, f.server.Shutdown(context.Background()))
+	require.NoError(t, <-served)
 }
 
 // One connection too many is told so, watches count, and a place that becomes
