@@ -60,6 +60,9 @@ const (
 	// error that is not its end.
 	acceptPauseMin = 5 * time.Millisecond
 	acceptPauseMax = time.Second
+	// idleWorkerTime is how long, and at most twice, the goroutine of a
+	// connection that has ended waits for another, its stack with it.
+	idleWorkerTime = time.Second
 	// hangupBuffer is the size of the reads that wait for a watcher's hang-up.
 	hangupBuffer = 256
 	// nextBuffer is the size of the read that waits, behind a watch, for the

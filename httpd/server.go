@@ -131,6 +131,7 @@ func (s *Server) newHTTP(handler fasthttp.RequestHandler, counts *requestCounts)
 		ReadTimeout:                  s.limits.HeadTimeout,
 		WriteTimeout:                 s.limits.WriteTimeout,
 		IdleTimeout:                  s.limits.IdleTimeout,
+		MaxIdleWorkerDuration:        idleWorkerTime,
 		DisablePreParseMultipartForm: true,
 		NoDefaultServerHeader:        true,
 		NoDefaultContentType:         true,
