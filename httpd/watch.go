@@ -51,7 +51,10 @@ func (p *poll) end() { p.once.Do(func() { close(p.done) }) }
 // run sends events until the watch ends, then the end of the body.
 func (p *poll) run(t *taken) (inOrder bool) {
 	defer p.watcher.Close()
-	p.gather(p.watcher.Next(passed)) // what lay in the ring goes with the head
+	// What lay in the ring goes with the head.
+	if p.gather(t, p.watcher.Next(passed)) != nil {
+		return false
+	}
 	if p.sent && !p.stream {
 		return p.finish(t)
 	}
@@ -75,15 +78,24 @@ var passed = func() <-chan struct{} {
 	return c
 }()
 
-// gather puts events into out.
-func (p *poll) gather(events []*replica.Notice) {
-	for _, e := range events {
+// gather puts events into out, and writes what has become long. The events may
+// be large and many, and as many clients may be behind: each holds, beside the
+// events that all share, little more than one of them.
+func (p *poll) gather(t *taken, events []*replica.Notice) error {
+	for i, e := range events {
 		p.out = appendChunk(p.out, e.Encoded(encodeEvent), p.chunked)
 		p.sent = true
+		events[i] = nil // an event from the ring is encoded for this watch alone
+		if len(p.out) > maxPooled && p.stream {
+			if err := p.flush(t); err != nil {
+				return err
+			}
+		}
 	}
+	return nil
 }
 
-// follow sends events as they come; all that have gathered go in one write.
+// follow sends events as they come; those that have gathered go in one write.
 // The one event of a poll that is no stream is left to finish.
 func (p *poll) follow(t *taken) error {
 	for {
@@ -91,8 +103,8 @@ func (p *poll) follow(t *taken) error {
 		if len(events) == 0 {
 			return nil
 		}
-		if p.gather(events); !p.stream {
-			return nil
+		if err := p.gather(t, events); err != nil || !p.stream {
+			return err
 		}
 		if err := p.flush(t); err != nil {
 			return err

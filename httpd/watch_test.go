@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"holdfast/kernel"
+	"holdfast/kernel/replica"
 )
 
 type sentEvent struct {
@@ -189,6 +190,38 @@ func TestReaderThatNeverReads(t *testing.T) {
 		defer f.server.mu.Unlock()
 		return f.server.clientLinks == 0 && f.server.takenNow == 0
 	})
+}
+
+// A stream with many large events to send holds no copy of all of them.
+func TestStreamGathersLittle(t *testing.T) {
+	bare := &widest{told: new(told)}
+	p := &poll{server: &Server{limits: Limits{}.complete()}, stream: true, chunked: true}
+	one := &kernel.Event{Action: kernel.ActionSet, Node: &kernel.Node{Path: "/k", Value: strings.Repeat("v", 10_000)}}
+	var events []*replica.Notice
+	for range 1000 {
+		events = append(events, &replica.Notice{Event: one})
+	}
+	to := &taken{link: &link{Conn: bare}}
+	require.NoError(t, p.gather(to, events))
+	require.NoError(t, p.flush(to))
+	require.Greater(t, bare.total, 10_000_000)
+	require.Greater(t, bare.largest, 10_000, "small ones go together")
+	require.Less(t, bare.largest, maxPooled+20_000)
+	for _, e := range events {
+		require.Nil(t, e, "what is written is let go of")
+	}
+}
+
+// widest notes how long writes are.
+type widest struct {
+	*told
+	total, largest int
+}
+
+func (c *widest) Write(p []byte) (int, error) {
+	c.total += len(p)
+	c.largest = max(c.largest, len(p))
+	return len(p), nil
 }
 
 // A client cannot pile up requests behind a watch that does not end.
