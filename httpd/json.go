@@ -150,11 +150,23 @@ func appendEvent(dst []byte, e *kernel.Event, bare bool) []byte {
 	return append(dst, '}', '\n')
 }
 
+// nodeBytes is what a node needs in an answer beside its path and value.
+const nodeBytes = 160
+
+// eventBytes is the length of an event in JSON if nothing in it needs an escape.
+// A buffer that grows by itself to the size of a large value is copied, and
+// cleared by the system, several times over.
+func eventBytes(e *kernel.Event) int {
+	size := 0
+	for _, n := range []*kernel.Node{e.Node, e.Prev} {
+		if n != nil {
+			size += nodeBytes + len(n.Path) + len(n.Value)
+		}
+	}
+	return size
+}
+
 // encodeEvent is an event in a buffer of its own, for Notice.Encoded.
 func encodeEvent(e *kernel.Event) []byte {
-	size := 160 + 2*len(e.Node.Path) + len(e.Node.Value)
-	if e.Prev != nil {
-		size += len(e.Prev.Value)
-	}
-	return appendEvent(make([]byte, 0, size), e, false)
+	return appendEvent(make([]byte, 0, eventBytes(e)), e, false)
 }

@@ -2,6 +2,8 @@ package httpd
 
 import (
 	"context"
+	"math"
+	"slices"
 	"sync"
 
 	"github.com/valyala/fasthttp"
@@ -105,7 +107,10 @@ func (s *Server) sendEvent(ctx *fasthttp.RequestCtx, x *exchange, a *replica.Ans
 		bare = false
 	}
 	setIndices(&ctx.Response.Header, e.Index, a.LogIndex, a.Term)
-	x.out = appendEvent(x.out[:0], e, bare)
+	if x.out = x.out[:0]; !bare {
+		x.out = slices.Grow(x.out, eventBytes(e))
+	}
+	x.out = appendEvent(x.out, e, bare)
 	x.send(ctx)
 }
 
@@ -147,7 +152,14 @@ func (s *Server) read(ctx *fasthttp.RequestCtx, x *exchange) {
 	s.getsSuccess.Add(1)
 	setIndices(&ctx.Response.Header, view.Index, view.Applied, view.Term)
 	w := lister{view: view.View, recursive: x.request.recursive, out: x.out[:0]}
-	if w.list(node, maxBuffered); w.over {
+	limit := maxBuffered
+	if !node.Dir {
+		// A key comes in one piece anyway: to give up over the limit would only
+		// encode it twice.
+		limit = math.MaxInt
+		w.out = slices.Grow(w.out, nodeBytes+len(node.Path)+len(node.Value))
+	}
+	if w.list(node, limit); w.over {
 		x.out = w.out[:0]
 		s.sendLong(ctx, node, view.View, x.request.recursive)
 		return

@@ -2,11 +2,13 @@ package httpd
 
 import (
 	"encoding/json"
+	"math"
 	"net/url"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"github.com/valyala/fasthttp"
 
 	"holdfast/kernel"
 )
@@ -255,4 +257,34 @@ func TestNothingLeaksBetweenRequests(t *testing.T) {
 	for range 4 {
 		<-done
 	}
+}
+
+// The answer to a GET of a key is made once, in a buffer of its size, however
+// large the value is.
+func TestLargeValueIsEncodedOnce(t *testing.T) {
+	f := newFixture(t, Limits{})
+	const size = 1 << 20 // beyond maxBuffered
+	f.put("/large", strings.Repeat("v", size))
+	var ctx fasthttp.RequestCtx
+	ctx.Request.Header.SetHost("h")
+	ctx.Request.SetRequestURI("/v2/keys/large")
+	f.server.handle(&ctx)
+	require.Equal(t, 200, ctx.Response.StatusCode())
+	body, whole := ctx.Response.BodyStream().(*chunkedBody)
+	require.True(t, whole, "a listing in pieces would encode it again")
+	require.Less(t, cap(body.content), size+size/16)
+	require.Contains(t, string(body.content), `vv","modifiedIndex":`)
+}
+
+// An event without escapes fits into what is set aside for it.
+func TestEventBytes(t *testing.T) {
+	node := &kernel.Node{Path: "/some/key", Value: strings.Repeat("v", 5000), Created: math.MaxUint64, Modified: math.MaxUint64}
+	for _, e := range []*kernel.Event{
+		{Action: kernel.ActionCompareAndSwap, Node: node, Prev: node},
+		{Action: kernel.ActionSet, Node: node},
+		{Action: kernel.ActionDelete, Node: &kernel.Node{Path: "/some/key"}, Prev: node},
+	} {
+		require.LessOrEqual(t, len(appendEvent(nil, e, false)), eventBytes(e))
+	}
+	require.Zero(t, eventBytes(&kernel.Event{}))
 }
