@@ -135,6 +135,16 @@ func (m *Member) Running() bool {
 	return m.cmd != nil
 }
 
+// PID is the process's id, 0 if the member has none.
+func (m *Member) PID() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.cmd == nil {
+		return 0
+	}
+	return m.cmd.Process.Pid
+}
+
 // Unexpected is an error if the process ended without Kill or Stop, with how it
 // ended and its last output.
 func (m *Member) Unexpected() error {

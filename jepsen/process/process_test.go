@@ -93,4 +93,11 @@ func TestFromPath(t *testing.T) {
 	p, err := process.FromPath(process.TestEtcd(t).Path)
 	require.NoError(t, err)
 	assert.Equal(t, "etcd", p.Title)
+	assert.False(t, p.V3)
+
+	newer := filepath.Join(t.TempDir(), "etcd36")
+	require.NoError(t, os.WriteFile(newer, []byte("#!/bin/sh\n"), 0o755))
+	p, err = process.FromPath(newer)
+	require.NoError(t, err)
+	assert.Equal(t, process.Program{Title: "etcd 3.6", Path: newer, V3: true}, p)
 }

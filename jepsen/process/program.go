@@ -21,6 +21,9 @@ type Program struct {
 	Lead []string
 	// Ops tells whether the program takes --listen-ops-urls.
 	Ops bool
+	// V3 says that the program has etcd's v3 API only. Members of it cannot be
+	// asked for their leader here.
+	V3 bool
 }
 
 // Holdfast is the daemon in the executable at path.
@@ -50,7 +53,7 @@ func Etcd() (Program, error) {
 }
 
 // FromPath is the program in the executable at path: etcd if that is its file
-// name, and Holdfast otherwise.
+// name, etcd 3.6 if that is "etcd36", and Holdfast otherwise.
 func FromPath(path string) (Program, error) {
 	full, err := exec.LookPath(path)
 	if err != nil {
@@ -62,8 +65,11 @@ func FromPath(path string) (Program, error) {
 	if _, err := os.Stat(full); err != nil {
 		return Program{}, fmt.Errorf("find daemon: %w", err)
 	}
-	if filepath.Base(full) == "etcd" {
+	switch filepath.Base(full) {
+	case "etcd":
 		return Program{Title: "etcd", Path: full, Lead: []string{"--enable-v2=true"}}, nil
+	case "etcd36":
+		return Program{Title: "etcd 3.6", Path: full, V3: true}, nil
 	}
 	return Holdfast(full), nil
 }
