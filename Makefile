@@ -22,10 +22,10 @@ RACE_PKGS  = ./kernel/... ./wal/... ./transport/... ./httpd/... ./jepsen/... ./c
 GUEST_PKGS = ./kernel/... ./wal/... ./transport/... ./httpd/...
 
 .DEFAULT_GOAL := help
-.PHONY: build run test check lint race bench cluster fuzz conformance differential acceptance sim sim-smoke sweep determinism mutants bench-sim guest kill powercuts disk-faults build-faults clean help
+.PHONY: build run test check lint race bench cluster fuzz conformance differential acceptance sim sim-smoke sweep determinism mutants bench-sim guest kill powercuts disk-faults build-faults versus etcd36 clean help
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # Nothing but the source and the commit goes into the programs: the same commit
 # gives the same bytes in any directory.
@@ -106,6 +106,14 @@ powercuts: build build-faults ## cut the power under a real daemon ROUNDS (defau
 
 disk-faults: build build-faults ## break a real daemon's disk in every way of docs/disk-faults.md, and write it
 	bin/holdfast-jepsen disk-faults
+
+versus: build etcd36 ## hold Holdfast against etcd 3.6: a killed leader, an empty start, a million keys
+	bin/holdfast-jepsen versus
+
+# A module of its own: nothing of etcd 3.6 enters Holdfast's go.mod.
+etcd36: ## build etcd 3.6, which no system packages, from its modules
+	@mkdir -p bin
+	cd jepsen/versus/etcd36 && CGO_ENABLED=0 $(GO) build -trimpath -o ../../../bin/etcd36 .
 
 build-faults: ## build the daemon that has the disk broken under it, for powercuts and disk-faults
 	CGO_ENABLED=0 $(GO) build -trimpath -tags faults -o bin/holdfast-faults ./cmd/holdfast

@@ -49,13 +49,13 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 func newApp(stdout, stderr io.Writer) *cli.Command {
 	return &cli.Command{
 		Name:   "holdfast-jepsen",
-		Usage:  "torture real processes",
+		Usage:  "torture real processes, and hold them against others",
 		Writer: stdout, ErrWriter: stderr,
 		HideHelpCommand: true,
 		// Exit codes are decided in run, never inside the library.
 		ExitErrHandler: func(context.Context, *cli.Command, error) {},
 		OnUsageError:   func(_ context.Context, _ *cli.Command, err error, _ bool) error { return err },
-		Commands:       append([]*cli.Command{killCommand(stdout, stderr)}, diskCommands(stdout, stderr)...),
+		Commands:       append([]*cli.Command{killCommand(stdout, stderr), versusCommand(stdout, stderr)}, diskCommands(stdout, stderr)...),
 		Action: func(_ context.Context, cmd *cli.Command) error {
 			if cmd.Args().Present() {
 				return fmt.Errorf("%q: no such command", cmd.Args().First())

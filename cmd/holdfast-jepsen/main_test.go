@@ -31,6 +31,11 @@ func TestCalledWrongly(t *testing.T) {
 		{"count", []string{"kill", "--members", "2"}, exitUsage, "out of range"},
 		{"no daemon", []string{"kill", "--bin", "no/such/file"}, exitFailed, "make build"},
 		{"used directory", []string{"kill", "--bin", etcd, "--dir", full}, exitFailed, "not empty"},
+		{"versus: argument", []string{"versus", "etcd"}, exitUsage, `"etcd"`},
+		{"versus: part", []string{"versus", "--only", "halt"}, exitUsage, `"halt"`},
+		{"versus: count", []string{"versus", "--rounds", "0"}, exitUsage, "out of range"},
+		{"versus: no etcd 3.6", []string{"versus", "--bin", etcd, "--against", "no/such/file"}, exitFailed, "make etcd36"},
+		{"versus: used directory", []string{"versus", "--bin", etcd, "--against", etcd, "--dir", full}, exitFailed, "not empty"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var out, errs bytes.Buffer
@@ -53,4 +58,15 @@ func TestKill(t *testing.T) {
 	journal, err := os.Stat(filepath.Join(dir, "journal.jsonl"))
 	require.NoError(t, err)
 	assert.Positive(t, journal.Size())
+}
+
+// What could not be measured does not hold: the table says so, and the exit code.
+func TestVersusNotHeld(t *testing.T) {
+	daemon := filepath.Join(t.TempDir(), "etcd36")
+	require.NoError(t, os.WriteFile(daemon, []byte("#!/bin/sh\nexit 3\n"), 0o755))
+	var out, errs bytes.Buffer
+	code := run(t.Context(), []string{"holdfast-jepsen", "versus", "--bin", process.TestEtcd(t).Path, "--against", daemon, "--dir", t.TempDir(), "--only", "start", "--rounds", "1"}, &out, &errs)
+	assert.Equal(t, exitFailed, code)
+	assert.Contains(t, out.String(), "DOES NOT HOLD")
+	assert.Contains(t, errs.String(), "exit status 3")
 }
