@@ -1,5 +1,5 @@
 // Command holdfast-jepsen tortures real processes and says whether
-// they kept their word.
+// they kept their word, or holds them against others.
 //
 //	holdfast-jepsen kill --bin bin/holdfast
 //
@@ -12,10 +12,15 @@
 // cut the power under one member two hundred times and look for lost writes, and
 // break its disk in each way of docs/disk-faults.md, which it writes.
 //
-// What it found is on stdout, its steps are on stderr. It exits with 0 if every
-// promise was kept, 1 if one was broken or the run could not be carried out,
-// and 2 if it was called wrongly.
+//	holdfast-jepsen versus --bin bin/holdfast --against bin/etcd36
 //
-// Flags and wiring are here; the work is done in jepsen/torture, jepsen/powercut
-// and jepsen/diskfault.
+// holds Holdfast against etcd 3.6: a killed leader, an empty start, and a million
+// keys in memory, at a restart and in a snapshot.
+//
+// What it found is on stdout, its steps are on stderr. It exits with 0 if every
+// promise was kept and every ratio held, 1 if one did not or the run could not be
+// carried out, and 2 if it was called wrongly.
+//
+// Flags and wiring are here; the work is done in jepsen/torture, jepsen/powercut,
+// jepsen/diskfault and jepsen/versus.
 package main
