@@ -22,7 +22,7 @@ RACE_PKGS  = ./kernel/... ./wal/... ./transport/... ./httpd/... ./jepsen/... ./c
 GUEST_PKGS = ./kernel/... ./wal/... ./transport/... ./httpd/...
 
 .DEFAULT_GOAL := help
-.PHONY: build run test check lint race bench cluster fuzz conformance differential acceptance sim sim-smoke sweep determinism mutants bench-sim guest kill powercuts disk-faults build-faults versus etcd36 clean help
+.PHONY: build run test check lint race bench cluster fuzz conformance differential acceptance sim sim-smoke sweep determinism mutants bench-sim guest kill powercuts disk-faults build-faults versus etcd36 floors steady clean help
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -106,6 +106,12 @@ powercuts: build build-faults ## cut the power under a real daemon ROUNDS (defau
 
 disk-faults: build build-faults ## break a real daemon's disk in every way of docs/disk-faults.md, and write it
 	bin/holdfast-jepsen disk-faults
+
+floors: build ## hold work under load against its floors beside etcd 3.4: fails if a ratio is below its own
+	bin/holdfast-jepsen floors
+
+steady: build ## write to three members for five minutes at full speed; fails if their leader changes
+	bin/holdfast-jepsen steady
 
 versus: build etcd36 ## hold Holdfast against etcd 3.6: a killed leader, an empty start, a million keys
 	bin/holdfast-jepsen versus

@@ -17,10 +17,16 @@
 // holds Holdfast against etcd 3.6: a killed leader, an empty start, and a million
 // keys in memory, at a restart and in a snapshot.
 //
+//	holdfast-jepsen floors --bin bin/holdfast --against etcd
+//	holdfast-jepsen steady --bin bin/holdfast --for 5m
+//
+// hold its work under load against its floors beside etcd 3.4, and write to three
+// members at full speed, whose leader must not change.
+//
 // What it found is on stdout, its steps are on stderr. It exits with 0 if every
 // promise was kept and every ratio held, 1 if one did not or the run could not be
 // carried out, and 2 if it was called wrongly.
 //
 // Flags and wiring are here; the work is done in jepsen/torture, jepsen/powercut,
-// jepsen/diskfault and jepsen/versus.
+// jepsen/diskfault, jepsen/versus and jepsen/floors.
 package main

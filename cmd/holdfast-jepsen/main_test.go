@@ -35,6 +35,11 @@ func TestCalledWrongly(t *testing.T) {
 		{"versus: part", []string{"versus", "--only", "halt"}, exitUsage, `"halt"`},
 		{"versus: count", []string{"versus", "--rounds", "0"}, exitUsage, "out of range"},
 		{"versus: no etcd 3.6", []string{"versus", "--bin", etcd, "--against", "no/such/file"}, exitFailed, "make etcd36"},
+		{"floors: row", []string{"floors", "--bin", etcd, "--only", "DELETE"}, exitUsage, `"DELETE"`},
+		{"floors: slices", []string{"floors", "--bin", etcd, "--slices", "0"}, exitUsage, "out of range"},
+		{"floors: no etcd", []string{"floors", "--bin", etcd, "--against", "no/such/file"}, exitFailed, "apt-get install etcd-server"},
+		{"floors: argument", []string{"floors", "all"}, exitUsage, `"all"`},
+		{"steady: time", []string{"steady", "--bin", etcd, "--for", "2h"}, exitUsage, "2h0m0s"},
 		{"versus: used directory", []string{"versus", "--bin", etcd, "--against", etcd, "--dir", full}, exitFailed, "not empty"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
