@@ -27,7 +27,8 @@ func benchCommand() *cli.Command {
 			"short slices, A B A B ...; each pair of slices gives a ratio, above 1 when the\n" +
 			"target did more, and the median of the ratios counts. With --pid the servers'\n" +
 			"CPU time and memory are measured too. Keys lie in a directory of their own,\n" +
-			"which is removed at the end. Ctrl-C ends early and prints what was measured.\n\n" +
+			"which is removed at the end unless --keep names it. Ctrl-C ends early and prints\n" +
+			"what was measured.\n\n" +
 			"  put, get     replace or read a random key   cas    compete for --hot-keys by prevIndex\n" +
 			"  quorum-get   read with quorum=true          watch  a writer and its --watchers\n" +
 			"  mixed        get and put by --read-percent  ttl    put a key that expires\n" +

@@ -50,6 +50,7 @@ func benchFlags() []cli.Flag {
 		durationFlag("warmup", defaultWarmup, 0, load.MaxSlice, "`TIME` of work before the first slice"),
 		boundedFlag("value-bytes", defaultValueBytes, 0, load.MaxValueBytes, "`BYTES` of a value"),
 		boundedFlag("keys", 10_000, 1, load.MaxKeys, "`COUNT` of keys"),
+		text("keep", "", "leave the keys in directory `NAME`, and use those that are there from an earlier call"),
 		boundedFlag("read-percent", 90, 0, 100, "`PERCENT` of reads in mixed"),
 		boundedFlag("hot-keys", 1, 1, load.MaxKeys, "`COUNT` of keys that cas competes for"),
 		boundedFlag("watchers", 1000, 1, load.MaxWatchers, "`COUNT` of watchers in watch"),
@@ -115,7 +116,7 @@ func parseBenchOptions(cmd *cli.Command) (benchOptions, error) {
 		parse func(cmd *cli.Command, o *benchOptions) error
 	}{
 		{"target", parseTargets}, {"pid", parsePIDs}, {"workload", parseWorkloads}, {"connections", parseConnections},
-		{"watch-mode", parseWatchMode}, {"hot-keys", checkHotKeys}, {"expect", checkExpect},
+		{"watch-mode", parseWatchMode}, {"keep", parseKeep}, {"hot-keys", checkHotKeys}, {"expect", checkExpect},
 	} {
 		if err := part.parse(cmd, &o); err != nil {
 			return o, usage(cmd, "%v", err)
@@ -253,6 +254,15 @@ func parseWatchMode(cmd *cli.Command, o *benchOptions) error {
 	default:
 		return fmt.Errorf("--watch-mode: %q is no mode: %s or %s", mode, modePoll, modeStream)
 	}
+}
+
+func parseKeep(cmd *cli.Command, o *benchOptions) error {
+	o.Keep = cmd.String("keep")
+	// The name goes into requests as it is.
+	if cmd.IsSet("keep") && (!plainName(o.Keep) || strings.Trim(o.Keep, ".") == "" || strings.ContainsAny(o.Keep, "[]")) {
+		return fmt.Errorf("--keep: %q is no name: use up to %d letters, digits, \".\", \":\", \"-\", \"_\"", o.Keep, maxNameBytes)
+	}
+	return nil
 }
 
 func checkHotKeys(_ *cli.Command, o *benchOptions) error {

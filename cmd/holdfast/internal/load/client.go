@@ -22,6 +22,9 @@ func newKeyspace() keyspace {
 	return keyspace{dir: "holdfast-bench-" + crand.Text()[:8]}
 }
 
+// filledName is the key of a kept keyspace that says how many keys it has.
+const filledName = "/filled"
+
 func (k keyspace) appendDir(dst []byte, dir int) []byte {
 	dst = append(dst, "/v2/keys/"...)
 	dst = append(dst, k.dir...)
@@ -222,6 +225,44 @@ func (c *client) indexOf(key int) (uint64, error) {
 		return 0, refused(status, body)
 	}
 	return numberAfter(body, modifiedIndex), c.dial(c.options.Timeout)
+}
+
+// filled reads how many keys a kept keyspace has, 0 if it is new.
+func (c *client) filled() (int, error) {
+	if err := c.beginFilled("GET "); err != nil {
+		return 0, err
+	}
+	c.endHead()
+	status, body, err := c.do(c.request, c.answerBytes())
+	if err != nil {
+		return 0, err
+	}
+	switch status {
+	case 200:
+		return int(numberAfter(body, `"value":"`)), nil
+	case 404:
+		return 0, nil
+	}
+	return 0, refused(status, body)
+}
+
+// noteFilled writes how many keys a kept keyspace has.
+func (c *client) noteFilled(keys int) error {
+	if err := c.beginFilled("PUT "); err != nil {
+		return err
+	}
+	c.form = strconv.AppendInt(append(c.form[:0], "value="...), int64(keys), 10)
+	return c.change()
+}
+
+func (c *client) beginFilled(method string) error {
+	if err := c.dial(c.options.Timeout); err != nil {
+		return err
+	}
+	c.expire(time.Now().Add(c.options.Timeout))
+	c.begin(method)
+	c.request = append(append(append(c.request, "/v2/keys/"...), c.space.dir...), filledName...)
+	return nil
 }
 
 // answerBytes is enough of an answer to hold the index behind the value.

@@ -9,12 +9,12 @@ import (
 // Limits of one call.
 const (
 	MaxTargets     = 8
-	MaxConnections = 1024
+	MaxConnections = 4096
 	MaxSlices      = 1000
 	MinSlice       = 10 * time.Millisecond
 	MaxSlice       = 10 * time.Minute
-	MaxValueBytes  = 64 << 10
-	MaxKeys        = 1_000_000
+	MaxValueBytes  = 1 << 20 // the store's own limit
+	MaxKeys        = 10_000_000
 	MaxWatchers    = 10_000
 	MaxTTLSeconds  = 24 * 60 * 60
 )
@@ -90,9 +90,13 @@ type Options struct {
 	Warmup      time.Duration // before the first slice, per target and run
 	// Timeout bounds how long an answer may take once its slice is over, and
 	// how long a write may take to reach all watchers.
-	Timeout     time.Duration
-	ValueBytes  int
-	Keys        int  // in the keyspace of each target
+	Timeout    time.Duration
+	ValueBytes int
+	Keys       int // in the keyspace of each target
+	// Keep names a directory for the keyspace that stays at the end. Keys that an
+	// earlier call has put there are used as they are. Empty: a directory of this
+	// call's own, which is removed.
+	Keep        string
 	HotKeys     int  // CAS: keys competed for, no more than Keys
 	Watchers    int  // Watch
 	Stream      bool // Watch: one stream per watcher instead of long polls

@@ -20,6 +20,9 @@ func Measure(ctx context.Context, o Options, done func(Run)) (Report, error) {
 	report := Report{Started: time.Now().UTC().Truncate(time.Second), Settings: settingsOf(o), Runs: []Run{}}
 	stores := make([]*store, len(o.Targets))
 	space := newKeyspace()
+	if o.Keep != "" {
+		space.dir = o.Keep
+	}
 	for i, t := range o.Targets {
 		stores[i] = &store{Target: t, options: &o, space: space}
 		if _, err := readUsage(t.PIDs); err != nil {
@@ -35,7 +38,7 @@ func Measure(ctx context.Context, o Options, done func(Run)) (Report, error) {
 		err = nil
 	}
 	for _, s := range stores {
-		if s.touched {
+		if s.touched && o.Keep == "" {
 			err = cmp.Or(err, s.remove())
 		}
 	}

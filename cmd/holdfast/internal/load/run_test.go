@@ -104,6 +104,28 @@ func TestRunsAndRatios(t *testing.T) {
 	}
 }
 
+// A kept keyspace stays, and the next call puts only what it lacks.
+func TestKeep(t *testing.T) {
+	address, index := startMember(t)
+	o := small(Get, address)
+	o.Keep = "kept"
+	for _, call := range []struct{ keys, changes int }{
+		{150, 150 + 1}, // and the number of keys
+		{150, 0},
+		{400, 250 + 1},
+		{100, 0}, // it has more
+		{400, 0},
+	} {
+		o.Keys = call.keys
+		before := index()
+		report, err := Measure(t.Context(), o, func(Run) {})
+		require.NoError(t, err)
+		r := report.Runs[0].Targets[0]
+		assert.Zero(t, r.Errors, r.ErrorSample)
+		assert.Equal(t, uint64(call.changes), index()-before, "%d keys", call.keys)
+	}
+}
+
 // An interruption keeps what was measured and removes the keys all the same.
 func TestInterrupted(t *testing.T) {
 	address, _ := startMember(t)

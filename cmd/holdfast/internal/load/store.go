@@ -1,6 +1,7 @@
 package load
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"sync"
@@ -15,7 +16,7 @@ const (
 	// that refuses at once is not asked in a spin.
 	errorPause = 10 * time.Millisecond
 	// fillers is the number of connections that load the keyspace.
-	fillers = 64
+	fillers = 256
 	// maxIdle is how long a connection may rest between slices: a server closes
 	// one that rests for minutes, which is no error of its.
 	maxIdle = time.Minute
@@ -85,15 +86,40 @@ func (s *store) close() {
 	s.clients = nil
 }
 
-// fill puts every key once.
+// fill puts every key once, those apart that a kept keyspace has already.
 func (s *store) fill(ctx context.Context) error {
 	if s.filled {
 		return nil
 	}
+	first := 0
+	c := newClient(s.Addresses[0], s.space, s.options, 0)
+	defer c.close()
+	if s.options.Keep != "" {
+		had, err := c.filled()
+		if err != nil {
+			return &UnusableError{s.Name, c.address, fmt.Errorf("read /%s%s: %w", s.space.dir, filledName, err)}
+		}
+		first = had
+	}
+	if err := s.fillFrom(ctx, first); err != nil || ctx.Err() != nil {
+		return cmp.Or(err, ctx.Err())
+	}
+	if s.options.Keep != "" && first < s.options.Keys {
+		if err := c.noteFilled(s.options.Keys); err != nil {
+			return &UnusableError{s.Name, c.address, fmt.Errorf("write /%s%s: %w", s.space.dir, filledName, err)}
+		}
+	}
+	s.filled = true
+	return nil
+}
+
+// fillFrom puts the keys from a number on.
+func (s *store) fillFrom(ctx context.Context, first int) error {
 	var next atomic.Int64
+	next.Store(int64(first))
 	var group sync.WaitGroup
 	failures := make(chan error, fillers)
-	for i := range min(fillers, s.options.Keys) {
+	for i := range max(0, min(fillers, s.options.Keys-first)) {
 		c := newClient(s.Addresses[i%len(s.Addresses)], s.space, s.options, i)
 		group.Go(func() {
 			defer c.close()
@@ -115,9 +141,8 @@ func (s *store) fill(ctx context.Context) error {
 	case err := <-failures:
 		return err
 	default:
+		return nil
 	}
-	s.filled = ctx.Err() == nil
-	return ctx.Err()
 }
 
 // fill puts one key, within the timeout.

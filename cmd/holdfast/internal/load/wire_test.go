@@ -37,7 +37,7 @@ func TestRequests(t *testing.T) {
 		}
 		c.close()
 	}
-	assert.Equal(t, "/v2/keys/dir/d009999/k00999999", string(keyspace{"dir"}.appendKey(nil, MaxKeys-1)))
+	assert.Equal(t, "/v2/keys/dir/d099999/k09999999", string(keyspace{"dir"}.appendKey(nil, MaxKeys-1)))
 }
 
 // A swap goes on from the version that the answer shows, won or lost.
