@@ -8,6 +8,7 @@ SEEDS    ?= 300
 ROUNDS   ?= 200
 BUDGET   ?= 3m
 HUNTFROM ?= 0xca7c4000
+AXES     ?=
 OUT      ?= bin/guest.wasm
 TESTARGS ?=
 
@@ -22,7 +23,7 @@ RACE_PKGS  = ./kernel/... ./wal/... ./transport/... ./httpd/... ./jepsen/... ./c
 GUEST_PKGS = ./kernel/... ./wal/... ./transport/... ./httpd/...
 
 .DEFAULT_GOAL := help
-.PHONY: build run test check lint race bench cluster fuzz conformance differential acceptance sim sim-smoke sweep determinism mutants bench-sim guest kill powercuts disk-faults build-faults versus etcd36 floors steady clean help
+.PHONY: build run test check lint race bench cluster fuzz conformance differential acceptance sim sim-smoke sweep determinism mutants bench-sim guest kill powercuts disk-faults build-faults versus etcd36 floors steady curves clean help
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -120,6 +121,9 @@ versus: build etcd36 ## hold Holdfast against etcd 3.6: a killed leader, an empt
 etcd36: ## build etcd 3.6, which no system packages, from its modules
 	@mkdir -p bin
 	cd jepsen/versus/etcd36 && CGO_ENABLED=0 $(GO) build -trimpath -o ../../../bin/etcd36 .
+
+curves: build ## measure how cost grows along AXES (default all), draw it into docs/, judge it
+	bin/holdfast-jepsen curves --svg docs $(if $(AXES),--only $(AXES))
 
 build-faults: ## build the daemon that has the disk broken under it, for powercuts and disk-faults
 	CGO_ENABLED=0 $(GO) build -trimpath -tags faults -o bin/holdfast-faults ./cmd/holdfast

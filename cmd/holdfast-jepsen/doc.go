@@ -23,10 +23,16 @@
 // hold its work under load against its floors beside etcd 3.4, and write to three
 // members at full speed, whose leader must not change.
 //
+//	holdfast-jepsen curves --bin bin/holdfast
+//
+// measures how the cost of an operation grows with what the store holds and
+// serves, and says where it grows too much.
+//
 // What it found is on stdout, its steps are on stderr. It exits with 0 if every
 // promise was kept and every ratio held, 1 if one did not or the run could not be
 // carried out, and 2 if it was called wrongly.
 //
 // Flags and wiring are here; the work is done in jepsen/torture, jepsen/powercut,
-// jepsen/diskfault, jepsen/versus and jepsen/floors.
+// jepsen/diskfault, jepsen/versus,
+// jepsen/floors and jepsen/curves.
 package main
