@@ -18,6 +18,7 @@ type Spread struct {
 	Max    float64 `json:"max"`
 }
 
+// String is the median with least and greatest, or that there is none.
 func (s *Spread) String() string {
 	if s == nil {
 		return "not measured"
