@@ -47,6 +47,7 @@ func TestHouse(t *testing.T) {
 		files := readTree(t)
 		assert.Empty(t, checkTopLevel(t))
 		assert.Empty(t, checkPackageDocs(files))
+		assert.Empty(t, checkLeaks(files))
 		for name, content := range files {
 			assert.Empty(t, checkText(name, content))
 			if strings.HasSuffix(name, ".go") {
@@ -490,6 +491,69 @@ func checkPackageDocs(files map[string]string) (faults []string) {
 	}
 	slices.Sort(faults)
 	return faults
+}
+
+// checkLeaks finds packages that start goroutines and whose tests would not see
+// one left behind. Code for WebAssembly alone is not looked at: no test of this
+// machine runs it.
+func checkLeaks(files map[string]string) (faults []string) {
+	watched := regexp.MustCompile(`\bgoleak\.(VerifyTestMain|Find)\(`)
+	starts, sees := map[string]string{}, map[string]bool{}
+	for name, content := range files {
+		dir := filepath.ToSlash(filepath.Dir(name))
+		switch {
+		case strings.HasSuffix(name, "_test.go"):
+			sees[dir] = sees[dir] || watched.MatchString(content)
+		case strings.HasSuffix(name, ".go") && !strings.HasPrefix(content, "//go:build wasip1\n") && !strings.HasSuffix(name, "_wasip1.go"):
+			if at := findStart(name, content); at != "" && (starts[dir] == "" || at < starts[dir]) {
+				starts[dir] = at
+			}
+		}
+	}
+	for dir, at := range starts {
+		if !sees[dir] {
+			faults = append(faults, at+": starts a goroutine, and no test looks for one left behind; give the package a TestMain with goleak.VerifyTestMain")
+		}
+	}
+	slices.Sort(faults)
+	return faults
+}
+
+// findStart is where a file starts a goroutine, or has a library do so: a go
+// statement, an AfterFunc, the method Go of a group; empty if nowhere.
+func findStart(name, content string) (at string) {
+	fset := token.NewFileSet()
+	file, err := parser.ParseFile(fset, name, content, parser.SkipObjectResolution)
+	if err != nil {
+		return "" // checkSource reports it
+	}
+	ast.Inspect(file, func(node ast.Node) bool {
+		found := false
+		switch n := node.(type) {
+		case *ast.GoStmt:
+			found = true
+		case *ast.CallExpr:
+			s, ok := n.Fun.(*ast.SelectorExpr)
+			found = ok && (s.Sel.Name == "AfterFunc" || s.Sel.Name == "Go")
+		}
+		if found && at == "" {
+			at = fset.Position(node.Pos()).String()
+		}
+		return at == ""
+	})
+	return at
+}
+
+func TestLeaksFindsPlanted(t *testing.T) {
+	const checked = "package a\nfunc TestMain(m *testing.M) { goleak.VerifyTestMain(m) }\n"
+	for _, body := range []string{"go f()", "time.AfterFunc(1, f)", "context.AfterFunc(ctx, f)", "group.Go(f)"} {
+		source := "package a\nfunc F() { " + body + " }\n"
+		assert.Len(t, checkLeaks(map[string]string{"wal/a.go": source}), 1, body)
+		assert.Len(t, checkLeaks(map[string]string{"wal/a.go": source, "wal/b_test.go": "package a\n", "wal/sub/a_test.go": checked}), 1, body)
+		assert.Empty(t, checkLeaks(map[string]string{"wal/a.go": source, "wal/main_test.go": checked}), body)
+		assert.Empty(t, checkLeaks(map[string]string{"wal/a.go": "//go:build wasip1\n\n" + source}), body)
+	}
+	assert.Empty(t, checkLeaks(map[string]string{"wal/a.go": "package a\n// go f()\nconst s = \"go f()\"\n", "wal/a_test.go": "package a\nfunc f() { go f() }\n"}))
 }
 
 func TestFilesFindsPlanted(t *testing.T) {

@@ -2,16 +2,33 @@ package main
 
 import (
 	"errors"
+	"fmt"
+	"os"
 	"os/exec"
 	"strconv"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"go.uber.org/goleak"
 )
 
 // TestMain lets scripts run this very code as the program "holdfast".
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"holdfast": main})
+	testscript.Main(withoutLeaks{m}, map[string]func(){"holdfast": main})
+}
+
+// withoutLeaks runs tests and fails if they leave a goroutine behind. It is not
+// asked where this program is "holdfast".
+type withoutLeaks struct{ tests testscript.TestingM }
+
+// Run implements testscript.TestingM.
+func (w withoutLeaks) Run() int {
+	code := w.tests.Run()
+	if err := goleak.Find(); code == 0 && err != nil {
+		fmt.Fprintf(os.Stderr, "goroutines left behind: %v\n", err)
+		code = 1
+	}
+	return code
 }
 
 // TestScripts types commands and compares what comes back, byte for byte, and
