@@ -14,7 +14,16 @@ import (
 	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m,
+		// raft forgets futures of entries that are committed and not yet applied
+		// when it stops; what waits for them stays.
+		goleak.IgnoreAnyFunction("holdfast/kernel/replica.(*incarnation).await.func1"),
+		// fasthttp's clock for the Date header runs for ever, once started.
+		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.updateServerDate.func1"),
+		// Its worker pool sleeps up to ten seconds before it sees its end.
+		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*workerPool).Start.func2"))
+}
 
 // entries makes entries from to to, of the given term, each with its own data.
 func entries(from, to, term uint64) []*raft.Log {
