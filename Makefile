@@ -7,6 +7,7 @@ FROM     ?= 1
 SEEDS    ?= 300
 ROUNDS   ?= 200
 BUDGET   ?= 3m
+SOAK     ?= 1h
 HUNTFROM ?= 0xca7c4000
 AXES     ?=
 OUT      ?= bin/guest.wasm
@@ -23,7 +24,7 @@ RACE_PKGS  = ./kernel/... ./wal/... ./transport/... ./httpd/... ./jepsen/... ./c
 GUEST_PKGS = ./kernel/... ./wal/... ./transport/... ./httpd/...
 
 .DEFAULT_GOAL := help
-.PHONY: build run test check lint race bench cluster fuzz conformance differential acceptance sim sim-smoke sweep determinism mutants bench-sim guest kill powercuts disk-faults build-faults versus etcd36 floors steady curves clean help
+.PHONY: build run test check lint race bench cluster fuzz conformance differential acceptance sim sim-smoke sweep determinism mutants bench-sim guest kill powercuts disk-faults build-faults versus etcd36 floors steady curves soak clean help
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -124,6 +125,9 @@ etcd36: ## build etcd 3.6, which no system packages, from its modules
 
 curves: build ## measure how cost grows along AXES (default all), draw it into docs/, judge it
 	bin/holdfast-jepsen curves --svg docs $(if $(AXES),--only $(AXES))
+
+soak: build ## three members at a steady load for SOAK (default 1h), restarted all along: fails if anything grows; draws docs/soak.svg
+	bin/holdfast-jepsen soak --for $(SOAK)
 
 build-faults: ## build the daemon that has the disk broken under it, for powercuts and disk-faults
 	CGO_ENABLED=0 $(GO) build -trimpath -tags faults -o bin/holdfast-faults ./cmd/holdfast

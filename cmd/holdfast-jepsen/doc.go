@@ -28,11 +28,15 @@
 // measures how the cost of an operation grows with what the store holds and
 // serves, and says where it grows too much.
 //
+//	holdfast-jepsen soak --bin bin/holdfast --for 1h
+//
+// lets three members work at a steady load for long, stops and kills them
+// meanwhile, and fails if anything that they hold grows. It draws docs/soak.svg.
+//
 // What it found is on stdout, its steps are on stderr. It exits with 0 if every
 // promise was kept and every ratio held, 1 if one did not or the run could not be
 // carried out, and 2 if it was called wrongly.
 //
 // Flags and wiring are here; the work is done in jepsen/torture, jepsen/powercut,
-// jepsen/diskfault, jepsen/versus,
-// jepsen/floors and jepsen/curves.
+// jepsen/diskfault, jepsen/versus, jepsen/floors, jepsen/curves and jepsen/soak.
 package main

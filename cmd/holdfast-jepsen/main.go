@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 
 	"github.com/urfave/cli/v3"
@@ -55,10 +56,10 @@ func newApp(stdout, stderr io.Writer) *cli.Command {
 		// Exit codes are decided in run, never inside the library.
 		ExitErrHandler: func(context.Context, *cli.Command, error) {},
 		OnUsageError:   func(_ context.Context, _ *cli.Command, err error, _ bool) error { return err },
-		Commands: append([]*cli.Command{
+		Commands: slices.Concat([]*cli.Command{
 			killCommand(stdout, stderr), versusCommand(stdout, stderr), floorsCommand(stdout, stderr), steadyCommand(stdout, stderr),
 			curvesCommand(stdout, stderr), parkCommand(stdout),
-		}, diskCommands(stdout, stderr)...),
+		}, diskCommands(stdout, stderr), soakCommands(stdout, stderr)),
 		Action: func(_ context.Context, cmd *cli.Command) error {
 			if cmd.Args().Present() {
 				return fmt.Errorf("%q: no such command", cmd.Args().First())
