@@ -88,6 +88,11 @@ func (im *image) addSegment(dir string, first uint64, last bool) error {
 	if s.bad != "" && !last {
 		return &Fault{File: path, Offset: s.size, Cause: s.bad + ", and it is not the last file"}
 	}
+	if last {
+		if err := s.settle(dir, im.key); err != nil {
+			return err
+		}
+	}
 	im.segs = append(im.segs, &s.segment)
 	im.lasts = append(im.lasts, s.last)
 	if s.last.batch > im.batch {
@@ -97,6 +102,29 @@ func (im *image) addSegment(dir string, first uint64, last bool) error {
 		return nil
 	}
 	return im.judgeTail(dir, &s)
+}
+
+// settle looks for a proof that what follows the last good record had been synced,
+// and scans on for as long as that is worth it: beside a member that runs, the
+// record may have been written since it was found missing, and the proof after it.
+func (s *scanned) settle(dir string, k frameKey) error {
+	for s.bad != "" {
+		o := s.size
+		at, found, err := syncedBeyond(dir, k, s.first, o)
+		if err != nil {
+			return err
+		}
+		if err := s.scanOn(dir, k); err != nil {
+			return err
+		}
+		if s.size == o {
+			if found && s.bad != "" {
+				s.proof = at
+			}
+			return nil
+		}
+	}
+	return nil
 }
 
 // judgeTail decides whether what follows the last good record, at offset o, is
@@ -125,14 +153,8 @@ func (im *image) judgeTail(dir string, s *scanned) error {
 		}
 		return &Fault{File: path, Offset: o, Cause: fmt.Sprintf("%s, but entry %d, ending at offset %d, had been synced", what, im.hint.index, im.hint.offset)}
 	}
-	if im.torn != "" {
-		at, found, err := syncedBeyond(dir, im.key, s.first, o)
-		if err != nil {
-			return err
-		}
-		if found {
-			return &Fault{File: path, Offset: o, Cause: fmt.Sprintf("%s, but the record at offset %d was written after this had been synced", s.bad, at)}
-		}
+	if s.proof > 0 {
+		return &Fault{File: path, Offset: o, Cause: fmt.Sprintf("%s, but the record at offset %d was written after this had been synced", s.bad, s.proof)}
 	}
 	im.durable = watermark{segment: s.first}
 	for _, w := range []watermark{im.hint, s.last.durable} {

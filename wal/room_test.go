@@ -96,3 +96,30 @@ func TestRoomIsBounded(t *testing.T) {
 		require.NoError(t, r.close())
 	}
 }
+
+// What is looked at beside a member that runs may be written between two looks,
+// with the proof that it was synced: that is no damage.
+func TestLookBesideAMemberThatRuns(t *testing.T) {
+	dir := t.TempDir()
+	l := open(t, dir, bigSegments)
+	store(t, l, entries(1, 5, 1)...)
+	s, err := scanSegment(dir, l.key, 1)
+	require.NoError(t, err)
+	require.True(t, s.room)
+	store(t, l, entries(6, 9, 1)...)
+	store(t, l, entries(10, 12, 1)...)
+	require.NoError(t, s.settle(dir, l.key))
+	require.EqualValues(t, 13, s.next())
+	require.Zero(t, s.proof)
+	require.True(t, s.room)
+
+	edit(t, segmentFiles(t, dir)[0], func(b []byte) []byte {
+		clear(b[l.segs[0].offs[5]:l.segs[0].offs[6]])
+		return b
+	})
+	s, err = scanSegment(dir, l.key, 1)
+	require.NoError(t, err)
+	require.NoError(t, s.settle(dir, l.key))
+	require.EqualValues(t, 6, s.next())
+	require.EqualValues(t, l.segs[0].offs[9]+1, s.proof, "the header of the batch after it")
+}

@@ -66,36 +66,45 @@ type scanned struct {
 	fileSize int64
 	bad      string // why the bytes at size are no record; empty if the file ends there
 	room     bool   // all of these bytes are zeros, up to the end of the file
+	proof    int64  // where a record says that they had been synced, 0: nowhere; see settle
 	last     header // of the last record, zero if there is none
 }
 
 // scanSegment verifies a segment file record by record, in memory bounded by the
 // largest record. What is wrong with the content is part of the result; an error
 // means that the file could not be read, which proves nothing about it.
-func scanSegment(dir string, k frameKey, first uint64) (s scanned, err error) {
-	f, err := os.Open(segmentPath(dir, first))
+func scanSegment(dir string, k frameKey, first uint64) (scanned, error) {
+	s := scanned{segment: segment{first: first}}
+	err := s.scanOn(dir, k)
+	return s, err
+}
+
+// scanOn verifies what follows the last good record, as the file holds it by now:
+// what was bad a moment ago may since have been written, by a member that runs.
+func (s *scanned) scanOn(dir string, k frameKey) error {
+	f, err := os.Open(segmentPath(dir, s.first))
 	if err != nil {
-		return s, fmt.Errorf("read segment: %w", err)
+		return fmt.Errorf("read segment: %w", err)
 	}
 	defer f.Close()
 	fi, err := f.Stat()
 	if err != nil {
-		return s, fmt.Errorf("read segment: %w", err)
+		return fmt.Errorf("read segment: %w", err)
 	}
-	s = scanned{segment: segment{first: first}, fileSize: fi.Size()}
-	r := bufio.NewReaderSize(io.LimitReader(f, s.fileSize), 128<<10)
+	s.fileSize, s.bad, s.room = fi.Size(), "", false
+	r := bufio.NewReaderSize(io.NewSectionReader(f, s.size, s.fileSize-s.size), 128<<10)
 	var buf []byte
 	for s.bad == "" && s.size < s.fileSize {
 		if buf, err = s.scanRecord(r, k, buf); err != nil {
-			return s, fmt.Errorf("read segment %s: %w", f.Name(), err)
+			return fmt.Errorf("read segment %s: %w", f.Name(), err)
 		}
 	}
 	if s.bad != "" {
 		if s.room, err = onlyZeros(io.NewSectionReader(f, s.size, s.fileSize-s.size)); err != nil {
-			return s, fmt.Errorf("read segment %s: %w", f.Name(), err)
+			return fmt.Errorf("read segment %s: %w", f.Name(), err)
 		}
 	}
-	return s, nil
+	return nil
 }
 
 // onlyZeros reads until something else comes.

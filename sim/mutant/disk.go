@@ -73,8 +73,8 @@ var disk = []Mutant{
 			},
 			{
 				File: "wal/scan.go",
-				Old:  "	s = scanned{segment: segment{first: first}, fileSize: fi.Size()}\n",
-				New:  "	s = scanned{segment: segment{first: first}, dir: dir, fileSize: fi.Size()}\n",
+				Old:  "	s := scanned{segment: segment{first: first}}\n",
+				New:  "	s := scanned{segment: segment{first: first}, dir: dir}\n",
 			},
 			{
 				File: "wal/frame.go",
