@@ -75,6 +75,7 @@ func (c *session) Read(p []byte) (int, error) {
 	if c.taken.Load() {
 		return 0, io.EOF
 	}
+	c.unanswered = true
 	if len(c.ahead) > 0 {
 		n := copy(p, c.ahead)
 		c.ahead = c.ahead[n:]
@@ -86,7 +87,6 @@ func (c *session) Read(p []byte) (int, error) {
 		}
 		c.read.set = c.read.wanted
 	}
-	c.unanswered = true
 	return c.link.Read(p)
 }
 

@@ -31,8 +31,8 @@ const (
 	// DefaultWriteTimeout is how long a client may take to accept an answer,
 	// or each piece of a long one, before its connection is closed.
 	DefaultWriteTimeout = 30 * time.Second
-	// listingTimeout bounds a long listing altogether: it holds on to a whole
-	// state of the store.
+	// listingTimeout bounds a long listing altogether, and what has gathered for a
+	// watch: they hold on to a whole state of the store, and to events.
 	listingTimeout = 5 * time.Minute
 
 	// ShutdownTimeout bounds Shutdown, whatever its context allows.

@@ -110,6 +110,20 @@ func TestRefusalsAfterIdling(t *testing.T) {
 			go func() { _, _ = io.WriteString(conn, c.request) }()
 			require.Equal(t, c.status, conn.head("GET").StatusCode)
 		})
+		if c.status != 100 && c.name != "unreadable" {
+			continue // what comes behind a watch is read whole
+		}
+		t.Run(c.name+", behind a watch", func(t *testing.T) {
+			raw, err := net.Dial("tcp", ln.Addr().String())
+			require.NoError(t, err)
+			defer raw.Close()
+			conn := &conn{raw, t, bufio.NewReader(raw)}
+			resp, _ := conn.ask("GET", "/v2/keys/k?wait=true&waitIndex=1", "")
+			require.Equal(t, 200, resp.StatusCode)
+			time.Sleep(2 * patience)
+			go func() { _, _ = io.WriteString(conn, c.request) }()
+			require.Equal(t, c.status, conn.head("GET").StatusCode)
+		})
 	}
 	require.NoError(t, f.server.Shutdown(context.Background()))
 	require.NoError(t, <-served)

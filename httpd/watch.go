@@ -80,20 +80,35 @@ var passed = func() <-chan struct{} {
 
 // gather puts events into out, and writes what has become long. The events may
 // be large and many, and as many clients may be behind: each holds, beside the
-// events that all share, little more than one of them.
+// events that all share, little more than one of them. A client that takes them
+// piece by piece has as long for all as one who is sent a long listing.
 func (p *poll) gather(t *taken, events []*replica.Notice) error {
+	var until time.Time
 	for i, e := range events {
 		p.out = appendChunk(p.out, e.Encoded(encodeEvent), p.chunked)
 		p.sent = true
 		events[i] = nil // an event from the ring is encoded for this watch alone
-		if len(p.out) > maxPooled && p.stream {
-			if err := p.flush(t); err != nil {
-				return err
-			}
+		if len(p.out) <= maxPooled || !p.stream {
+			continue
+		}
+		if until.IsZero() {
+			until = time.Now().Add(listingTimeout)
+		}
+		if err := p.flushUntil(t, until); err != nil {
+			return err
+		}
+		select {
+		case <-p.done:
+			return errPollEnded
+		default:
 		}
 	}
 	return nil
 }
+
+// errPollEnded says that a watch ended while its events were being sent. Those that
+// were end the body in order, and the client goes on behind them.
+var errPollEnded = errors.New("watch ended")
 
 // follow sends events as they come; those that have gathered go in one write.
 // The one event of a poll that is no stream is left to finish.
@@ -103,7 +118,9 @@ func (p *poll) follow(t *taken) error {
 		if len(events) == 0 {
 			return nil
 		}
-		if err := p.gather(t, events); err != nil || !p.stream {
+		if err := p.gather(t, events); errors.Is(err, errPollEnded) {
+			return nil
+		} else if err != nil || !p.stream {
 			return err
 		}
 		if err := p.flush(t); err != nil {
@@ -122,11 +139,18 @@ func (p *poll) finish(t *taken) (inOrder bool) {
 
 // flush writes what has gathered. A client that does not read for so long
 // loses its connection, and its watch with it.
-func (p *poll) flush(t *taken) error {
+func (p *poll) flush(t *taken) error { return p.flushUntil(t, time.Time{}) }
+
+// flushUntil is flush that must be done by a time, if it is not zero.
+func (p *poll) flushUntil(t *taken, until time.Time) error {
 	if len(p.out) == 0 {
 		return nil
 	}
-	if err := t.SetWriteDeadline(time.Now().Add(p.server.limits.WriteTimeout)); err != nil {
+	deadline := time.Now().Add(p.server.limits.WriteTimeout)
+	if !until.IsZero() && until.Before(deadline) {
+		deadline = until
+	}
+	if err := t.SetWriteDeadline(deadline); err != nil {
 		return err
 	}
 	_, err := t.Write(p.out)

@@ -212,10 +212,40 @@ func TestStreamGathersLittle(t *testing.T) {
 	}
 }
 
+// A watch that ends while much is being sent ends behind what was sent; and a client
+// that is slow has so long for all of it, not for each piece.
+func TestStreamEndsBetweenPieces(t *testing.T) {
+	bare := &widest{told: new(told)}
+	p := &poll{server: &Server{limits: Limits{}.complete()}, stream: true, chunked: true, done: make(chan struct{})}
+	p.end()
+	events := make([]*replica.Notice, 100)
+	for i := range events {
+		events[i] = &replica.Notice{Event: &kernel.Event{Action: kernel.ActionSet, Node: &kernel.Node{Path: "/k", Value: strings.Repeat("v", 10_000)}}}
+	}
+	to := &taken{link: &link{Conn: bare}}
+	require.ErrorIs(t, p.gather(to, events), errPollEnded)
+	require.Less(t, bare.total, maxPooled+20_000)
+	require.NotNil(t, events[99])
+
+	until := time.Now().Add(time.Second)
+	p.out = []byte("more")
+	require.NoError(t, p.flushUntil(to, until))
+	require.Equal(t, until, bare.deadline, "sooner than the time for a piece")
+	p.out = []byte("more")
+	require.NoError(t, p.flushUntil(to, time.Now().Add(time.Hour)))
+	require.WithinRange(t, bare.deadline, until, time.Now().Add(DefaultWriteTimeout))
+}
+
 // widest notes how long writes are.
 type widest struct {
 	*told
 	total, largest int
+	deadline       time.Time
+}
+
+func (c *widest) SetWriteDeadline(t time.Time) error {
+	c.deadline = t
+	return nil
 }
 
 func (c *widest) Write(p []byte) (int, error) {
