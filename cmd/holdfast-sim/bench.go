@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -31,7 +30,7 @@ type load struct {
 	least    float64 // virtual seconds per CPU second, on average
 }
 
-func measure(ctx context.Context, c *cli.Command, stdout, _ io.Writer) (code int, err error) {
+func measure(ctx context.Context, c *cli.Command, stdout, _ io.Writer) (int, error) {
 	if err := noArguments(c); err != nil {
 		return 0, err
 	}
@@ -47,7 +46,7 @@ func measure(ctx context.Context, c *cli.Command, stdout, _ io.Writer) (code int
 		return 0, err
 	}
 	ws := &workers{}
-	defer func() { err = errors.Join(err, ws.close()) }()
+	defer ws.close()
 	if err := warm(ctx, ws.play, s); err != nil {
 		return 0, err
 	}

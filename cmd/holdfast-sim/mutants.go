@@ -52,13 +52,13 @@ type quarry struct {
 	err  error
 }
 
-func huntMutants(ctx context.Context, c *cli.Command, stdout, stderr io.Writer) (code int, err error) {
+func huntMutants(ctx context.Context, c *cli.Command, stdout, stderr io.Writer) (int, error) {
 	h, list, err := readHunt(c, stdout, stderr)
 	if err != nil {
 		return 0, err
 	}
 	ws := &workers{}
-	defer func() { err = errors.Join(err, ws.close()) }()
+	defer ws.close()
 	h.play = ws.play
 	if h.keep = h.dir != ""; !h.keep {
 		if h.dir, err = os.MkdirTemp("", "holdfast-mutants"); err != nil {

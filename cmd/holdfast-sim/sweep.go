@@ -44,7 +44,7 @@ type sweep struct {
 	err    error    // of the sweep itself
 }
 
-func sweepSeeds(ctx context.Context, c *cli.Command, stdout, stderr io.Writer) (code int, err error) {
+func sweepSeeds(ctx context.Context, c *cli.Command, stdout, stderr io.Writer) (int, error) {
 	r, err := readRange(c)
 	if err != nil {
 		return 0, err
@@ -53,7 +53,7 @@ func sweepSeeds(ctx context.Context, c *cli.Command, stdout, stderr io.Writer) (
 		return 0, usagef("time: %v; choose a time above nought, or leave it out", c.Duration("time"))
 	}
 	ws := &workers{}
-	defer func() { err = errors.Join(err, ws.close()) }()
+	defer ws.close()
 	sw := &sweep{
 		scenario: r.scenario, module: r.module, from: r.from, seeds: r.seeds, jobs: r.jobs,
 		limit: c.Duration("time"), keep: c.String("keep"), stopAtFirst: c.Bool("stop-at-first"),

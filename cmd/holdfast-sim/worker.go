@@ -23,6 +23,7 @@ type errandDone struct {
 	Code   int           `json:"code"`      // exit status
 	CPU    time.Duration `json:"cpu_nanos"` // user and system, of this errand
 	Output string        `json:"output"`    // the last of it
+	Last   bool          `json:"last"`      // the worker can do no more, and ends
 }
 
 // work carries out the command lines that it reads, a line of JSON each, one after the other, and answers each with a line.
@@ -43,11 +44,12 @@ func work(ctx context.Context, c *cli.Command, stdout, _ io.Writer) (code int, e
 		}
 		before, said := cpuTime(), &tail{max: maxKeptOutput}
 		code := run(context.WithValue(ctx, shelfKey{}, shelf), append([]string{c.Root().Name}, e.Args...), said, said)
-		if err := out.Encode(errandDone{Code: code, CPU: cpuTime() - before, Output: string(said.kept)}); err != nil {
+		lost := shelf.engine != nil && shelf.engine.Lost()
+		if err := out.Encode(errandDone{Code: code, CPU: cpuTime() - before, Output: string(said.kept), Last: lost}); err != nil {
 			return 0, fmt.Errorf("answer: %w", err)
 		}
-		if shelf.engine != nil && shelf.engine.Lost() {
-			return exitFailed, nil
+		if lost {
+			return 0, nil
 		}
 	}
 }

@@ -10,7 +10,10 @@ import (
 	"os"
 	"os/exec"
 	"sync"
+	"sync/atomic"
 	"time"
+
+	"holdfast/sim"
 )
 
 // workerErrands is how many runs a worker makes before another takes its place: what it has not given back by then, if
@@ -38,40 +41,74 @@ type worker struct {
 // play is a player.
 func (ws *workers) play(ctx context.Context, s scenario, extra ...string) outcome {
 	o := outcome{scenario: s, code: -1}
-	if o.err = o.collect(ctx, "run", extra, ws.do); o.err != nil {
+	o.err = o.collect(ctx, "run", extra, ws.do)
+	if errors.Is(o.err, errNoAnswer) {
+		o.report = &report{Seed: hex(s.seed), Nodes: s.nodes, Verdict: sim.VerdictTimeout, Detail: o.err.Error()}
+		o.code, o.err = sim.VerdictTimeout.ExitCode(), nil
+	}
+	if o.err != nil {
 		o.err = fmt.Errorf("seed 0x%x: %w", s.seed, o.err)
 	}
 	return o
 }
 
-// do sends a worker on an errand and notes in the outcome how it ended.
+// do sends a worker on an errand and notes in the outcome how it ended. One that died while it was idle is not held against
+// the scenario: another takes its place.
 func (ws *workers) do(ctx context.Context, o *outcome, args []string) error {
-	w, err := ws.take(ctx, o.scenario.module)
-	if err != nil {
-		return err
-	}
-	var done errandDone
-	sent := json.NewEncoder(w.stdin).Encode(errand{Args: args})
-	if sent == nil {
-		sent = w.answers.Decode(&done)
-	}
-	if sent != nil {
-		ended := w.end()
-		o.output = w.stderr.kept
-		if state := w.cmd.ProcessState; state != nil {
-			o.code, o.cpu = state.ExitCode(), state.UserTime()+state.SystemTime()-w.cpu
+	for {
+		w, err := ws.take(ctx, o.scenario.module)
+		if err != nil {
+			return err
 		}
-		return errors.Join(ended, sent)
+		sent := json.NewEncoder(w.stdin).Encode(errand{Args: args})
+		if sent != nil && w.errands > 0 && ctx.Err() == nil {
+			_ = w.end() // it is dead already
+			continue
+		}
+		var done errandDone
+		if sent == nil {
+			sent = w.answer(o.scenario.wall+answerSlack, &done)
+		}
+		if sent != nil {
+			ended := w.end()
+			o.output = w.stderr.kept
+			if state := w.cmd.ProcessState; state != nil {
+				o.code, o.cpu = state.ExitCode(), state.UserTime()+state.SystemTime()-w.cpu
+			}
+			return errors.Join(ended, sent)
+		}
+		o.code, o.cpu, o.output = done.Code, done.CPU, []byte(done.Output)
+		w.cpu += done.CPU
+		if w.errands++; done.Last || w.errands >= workerErrands {
+			return w.end()
+		}
+		ws.mu.Lock()
+		defer ws.mu.Unlock()
+		ws.idle = append(ws.idle, w)
+		return nil
 	}
-	o.code, o.cpu, o.output = done.Code, done.CPU, []byte(done.Output)
-	w.cpu += done.CPU
-	if w.errands++; w.errands >= workerErrands {
-		return w.end()
+}
+
+// answerSlack is how much longer than a run may take its worker has for the answer. A guest that computes without ever
+// calling the host holds the only thread that the limit inside the worker could use.
+var answerSlack = 30 * time.Second
+
+// errNoAnswer is about a worker that was killed because it did not answer.
+var errNoAnswer = errors.New("no answer in time; a process of the run computes without end")
+
+// answer waits for the worker's answer.
+func (w *worker) answer(limit time.Duration, done *errandDone) error {
+	var late atomic.Bool
+	t := time.AfterFunc(limit, func() {
+		late.Store(true)
+		_ = w.cmd.Process.Kill() // if it has ended, so much the better
+	})
+	defer t.Stop()
+	err := w.answers.Decode(done)
+	if err != nil && late.Load() {
+		err = fmt.Errorf("%w within %v", errNoAnswer, limit)
 	}
-	ws.mu.Lock()
-	defer ws.mu.Unlock()
-	ws.idle = append(ws.idle, w)
-	return nil
+	return err
 }
 
 // take returns an idle worker that has the module, or a new one in the place of an idle one that has not.
@@ -85,10 +122,9 @@ func (ws *workers) take(ctx context.Context, module string) (*worker, error) {
 		}
 	}
 	if len(ws.idle) > 0 {
-		if err := ws.idle[0].end(); err != nil {
-			return nil, err
-		}
+		w := ws.idle[0]
 		ws.idle = ws.idle[1:]
+		_ = w.end() // how it ends says nothing about the runs, which have been answered for
 	}
 	return startWorker(ctx, module)
 }
@@ -126,13 +162,13 @@ func (w *worker) end() error {
 	return err
 }
 
-// close ends the workers that are idle, which all are when nobody plays.
-func (ws *workers) close() (err error) {
+// close ends the workers that are idle, which all are when nobody plays. How they end says nothing about the runs, which
+// have been answered for.
+func (ws *workers) close() {
 	ws.mu.Lock()
 	defer ws.mu.Unlock()
 	for _, w := range ws.idle {
-		err = errors.Join(err, w.end())
+		_ = w.end()
 	}
 	ws.idle = nil
-	return err
 }
