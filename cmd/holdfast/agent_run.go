@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"time"
 
+	"holdfast/cmd/holdfast/internal/memory"
 	"holdfast/httpd"
 	"holdfast/httpd/metrics"
 	"holdfast/kernel/cluster"
@@ -61,6 +62,9 @@ func runAgent(ctx context.Context, o agentOptions) error {
 	}
 	a.log.Printf("holdfast %s: member %016x %q: clients %s, peers %s, operations %s, data %s", version, member.ID(), o.Name,
 		strings.Join(o.ListenClientURLs, ","), o.ListenPeerURL, strings.Join(o.ListenOpsURLs, ","), o.DataDir)
+	returning, stopReturning := context.WithCancel(context.Background())
+	defer stopReturning()
+	go memory.Return(returning)
 	select {
 	case <-ctx.Done():
 		a.log.Print("stopping: told by a signal; the member stays in its cluster")
