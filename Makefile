@@ -24,7 +24,7 @@ RACE_PKGS  = ./kernel/... ./wal/... ./transport/... ./httpd/... ./jepsen/... ./c
 GUEST_PKGS = ./kernel/... ./wal/... ./transport/... ./httpd/...
 
 .DEFAULT_GOAL := help
-.PHONY: build run test check lint race bench cluster fuzz conformance differential acceptance sim sim-smoke sweep determinism mutants bench-sim guest kill powercuts disk-faults build-faults versus etcd36 floors steady curves soak clean help
+.PHONY: build run test check lint race bench cluster fuzz conformance differential acceptance sim sim-smoke sweep determinism mutants bench-sim guest kill powercuts disk-faults hostile build-faults versus etcd36 floors steady curves soak clean help
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -108,6 +108,9 @@ powercuts: build build-faults ## cut the power under a real daemon ROUNDS (defau
 
 disk-faults: build build-faults ## break a real daemon's disk in every way of docs/disk-faults.md, and write it
 	bin/holdfast-jepsen disk-faults
+
+hostile: build ## attack a real daemon in every way of docs/hostile.md, and write it
+	bin/holdfast-jepsen hostile
 
 floors: build ## hold work under load against its floors beside etcd 3.4: fails if a ratio is below its own
 	bin/holdfast-jepsen floors

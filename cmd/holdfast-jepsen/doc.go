@@ -12,6 +12,11 @@
 // cut the power under one member two hundred times and look for lost writes, and
 // break its disk in each way of docs/disk-faults.md, which it writes.
 //
+//	holdfast-jepsen hostile --bin bin/holdfast
+//
+// attacks one member over the network in each way of docs/hostile.md, which it
+// writes, and counts what is left of each attack.
+//
 //	holdfast-jepsen versus --bin bin/holdfast --against bin/etcd36
 //
 // holds Holdfast against etcd 3.6: a killed leader, an empty start, and a million
@@ -38,5 +43,6 @@
 // carried out, and 2 if it was called wrongly.
 //
 // Flags and wiring are here; the work is done in jepsen/torture, jepsen/powercut,
-// jepsen/diskfault, jepsen/versus, jepsen/floors, jepsen/curves and jepsen/soak.
+// jepsen/diskfault, jepsen/hostile, jepsen/versus, jepsen/floors, jepsen/curves and
+// jepsen/soak.
 package main

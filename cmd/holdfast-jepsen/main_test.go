@@ -37,6 +37,7 @@ func TestCalledWrongly(t *testing.T) {
 		{"too short a soak", []string{"soak", "--for", "1s"}, exitUsage, "at least 5s"},
 		{"the most of a soak", []string{"soak", "--load", "1"}, exitUsage, "a share between 0 and 1"},
 		{"soak of etcd", []string{"soak", "--bin", etcd}, exitUsage, "shows no metrics"},
+		{"no such row", []string{"hostile", "--row", "kindness"}, exitUsage, "no row has that in its name"},
 		{"used directory", []string{"kill", "--bin", etcd, "--dir", full}, exitFailed, "not empty"},
 		{"versus: argument", []string{"versus", "etcd"}, exitUsage, `"etcd"`},
 		{"versus: part", []string{"versus", "--only", "halt"}, exitUsage, `"halt"`},

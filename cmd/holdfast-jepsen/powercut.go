@@ -18,9 +18,9 @@ import (
 	"holdfast/jepsen/process"
 )
 
-// diskCommands break disks.
+// diskCommands break disks, and count what a process holds.
 func diskCommands(stdout, stderr io.Writer) []*cli.Command {
-	return []*cli.Command{powercutCommand(stdout, stderr), diskFaultsCommand(stdout, stderr)}
+	return []*cli.Command{powercutCommand(stdout, stderr), diskFaultsCommand(stdout, stderr), hostileCommand(stdout, stderr)}
 }
 
 func powercutCommand(stdout, stderr io.Writer) *cli.Command {

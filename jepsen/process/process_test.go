@@ -3,6 +3,7 @@ package process_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"os"
@@ -37,8 +38,10 @@ func TestKillAndRestart(t *testing.T) {
 	leader, err := c.Leader(ctx)
 	require.NoError(t, err)
 	put(t, leader, "/a", "1")
+	assert.DirExists(t, fmt.Sprintf("/proc/%d", leader.PID()))
 	require.NoError(t, leader.Kill())
 	assert.False(t, leader.Running())
+	assert.Zero(t, leader.PID())
 	assert.ErrorIs(t, leader.Kill(), process.ErrNotRunning)
 
 	next, err := c.Leader(ctx)
