@@ -33,7 +33,7 @@ func TestBaton(t *testing.T) {
 // A turn that does not end, as a wasm loop without a host call, cannot keep the wall time from ending the run.
 func TestWallTimeInATurnThatDoesNotEnd(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
-	w := &world{ctx: ctx}
+	w := &world{ctx: ctx, engine: &Engine{}}
 	stuck, entered := make(chan struct{}), make(chan struct{})
 	w.at(1, func() {
 		close(entered)

@@ -82,7 +82,7 @@ var kinds = []kind{
 	{name: "clock-stall", weight: 2, shortest: 50 * time.Millisecond, longest: 2 * time.Second, strike: (*nemesis).clockStall},
 	{name: "clock-step", about: "nanoseconds that the wall clock jumps", weight: 6, lo: -3_600_000_000_000, hi: 3_600_000_000_000, strike: (*nemesis).clockStep},
 	{name: "aimed-kill", about: "low byte: which file it waits for, the rest: host calls from there", weight: 6, shortest: 100 * time.Millisecond, longest: 2 * time.Second, hi: 48 << 8, strike: (*nemesis).aimedKill, downs: true, armed: true, share: oftenShare},
-	{name: "aimed-cut", about: "as of an aimed kill", weight: 8, shortest: 100 * time.Millisecond, longest: 2 * time.Second, hi: 48 << 8, strike: (*nemesis).aimedCut, downs: true, armed: true, share: oftenShare},
+	{name: "aimed-cut", about: "as of an aimed kill", weight: 12, shortest: 100 * time.Millisecond, longest: 2 * time.Second, hi: 48 << 8, strike: (*nemesis).aimedCut, downs: true, armed: true, share: oftenShare},
 	{name: "hiccup", weight: 4, shortest: 500 * time.Millisecond, longest: 1400 * time.Millisecond, strike: (*nemesis).pause},
 	{name: "blink", weight: 4, shortest: 400 * time.Millisecond, longest: 1600 * time.Millisecond, strike: (*nemesis).isolate},
 	{name: "stale-leader", about: "what comes through half-way, and who reaches it", weight: 10, shortest: 1600 * time.Millisecond, longest: 3600 * time.Millisecond, hi: 12, strike: (*nemesis).staleLeader, share: oftenShare, leads: true},
@@ -236,7 +236,7 @@ const destructionID = 1_000_000
 const (
 	usualShare = 45
 	oftenShare = 65
-	rotShare   = 60
+	rotShare   = 65
 )
 
 type mixed struct {

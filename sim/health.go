@@ -115,7 +115,8 @@ var (
 		{logFiles, disk.OpWrite, 0, 6, false}, {snapshotFiles, anyOp, 0, 24, false},
 	}
 	cutAims = []target{
-		{logFiles, disk.OpWrite, 0, 2, true}, {logFiles, disk.OpWrite, 0, 2, true}, {logFiles, disk.OpWrite, 0, 6, false},
+		{logFiles, disk.OpWrite, 0, 2, true}, {logFiles, disk.OpWrite, 0, 2, true}, {logFiles, disk.OpWrite, 0, 2, true},
+		{logFiles, disk.OpWrite, 0, 2, true}, {logFiles, disk.OpWrite, 0, 6, false},
 		{stableFiles, anyOp, 0, 48, false}, {snapshotFiles, anyOp, 0, 24, false},
 	}
 )
