@@ -68,9 +68,9 @@ func (m *machine) syncNanos(now int64) int64 {
 }
 
 // diskFault decides whether an operation of the disk fails.
-func (m *machine) diskFault(op disk.Op) disk.Fault {
+func (m *machine) diskFault(op disk.Op, path string) disk.Fault {
 	c := &m.cond
-	if !c.failing || op == disk.OpStat || op == disk.OpSeek || op == disk.OpReadlink {
+	if !c.failing || op == disk.OpStat || op == disk.OpSeek || op == disk.OpReadlink || op == disk.OpOpen && path == rootPath {
 		return disk.Fault{}
 	}
 	if c.failAfter--; c.failAfter >= 0 {
@@ -83,6 +83,10 @@ func (m *machine) diskFault(op disk.Op) disk.Fault {
 	m.w.tell(m.name, "EIO", (opDisk + opcode(op)).String())
 	return disk.Fault{Errno: sys.EIO, Chance: c.chance}
 }
+
+// rootPath is what wazero opens for itself when a process first asks which directories it has. It takes an error there for its
+// own, and panics; no process sees it.
+const rootPath = "."
 
 // aim is a kill that waits for its moment: an operation on a file of some kind, and so many host calls more.
 type aim struct {

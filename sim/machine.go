@@ -295,7 +295,7 @@ func (h diskHooks) Before(op disk.Op, path string) disk.Fault {
 	if op == disk.OpSync {
 		h.p.sleep(h.p.m.syncNanos(h.p.local))
 	}
-	return h.p.m.diskFault(op)
+	return h.p.m.diskFault(op, path)
 }
 
 func (h diskHooks) Now() int64 { return h.p.m.clock.wall(h.p.local) }

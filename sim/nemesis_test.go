@@ -88,7 +88,7 @@ func TestArmedFaultsCountWhenTheyGoOff(t *testing.T) {
 	n.strike(Fault{ID: 2, Kind: "disk-error", Member: "m2", N: 0, For: 100})
 	assert.Empty(t, n.s.w.counts.Faults)
 	n.s.members[0].takeAim(disk.OpSync, "/m1.data/raft/stable/x")
-	assert.NotZero(t, n.s.members[1].diskFault(disk.OpWrite).Errno)
+	assert.NotZero(t, n.s.members[1].diskFault(disk.OpWrite, "/m.data/f").Errno)
 	assert.Equal(t, map[string]int{"aimed-kill": 1, "disk-error": 1}, n.s.w.counts.Faults)
 	assert.True(t, n.s.members[1].cond.excuses(end{exited: true, code: 1}, 1))
 }
@@ -103,6 +103,16 @@ func TestAimTears(t *testing.T) {
 	n.s.members[1].disk = m.disk
 	n.s.members[1].takeAim(disk.OpWrite, "/m2.data/raft/log/00000000000000000001")
 	assert.False(t, n.s.members[1].proc.doomed, "no write goes over the end of a sector")
+}
+
+// What wazero opens for itself does not fail: a process would end by a panic that is no fault of its own. The error waits for
+// the first operation of the process.
+func TestDiskErrorIsForTheProcess(t *testing.T) {
+	n := testNemesis()
+	m := n.s.members[0]
+	n.strike(Fault{ID: 1, Kind: "disk-error", Member: m.name, N: 0, For: 100})
+	assert.Zero(t, m.diskFault(disk.OpOpen, rootPath).Errno)
+	assert.NotZero(t, m.diskFault(disk.OpOpen, "m1.data/raft/log/header").Errno)
 }
 
 // An aim may let some of what it waits for pass.
