@@ -21,6 +21,7 @@ type faultyAppender struct {
 	hold                chan struct{} // a sync waits for it if not nil
 	syncing             chan struct{} // told when a sync begins
 	syncs               atomic.Int32
+	hints               atomic.Int32 // writes of the hint that have ended
 }
 
 func (a *faultyAppender) WriteBatch(b *tidwal.Batch) error {
@@ -51,6 +52,9 @@ func openFaulty(t *testing.T, dir string, change ...func(*Options)) (*Log, *faul
 	diskOp = func(op, path string, do func() error) error {
 		if op == "sync" && len(filepath.Base(path)) == segmentNameLen {
 			return a.sync(do)
+		}
+		if filepath.Base(path) == hintFile {
+			defer a.hints.Add(1)
 		}
 		return old(op, path, do)
 	}
@@ -150,11 +154,11 @@ func requirePoisoned(t *testing.T, l *Log) {
 func TestHangPoisons(t *testing.T) {
 	var fatal atomic.Int32
 	l, a := openFaulty(t, t.TempDir(), func(o *Options) {
-		o.SyncDeadline = 50 * time.Millisecond
+		o.SyncDeadline = time.Second // a disk that works is not so slow
 		o.Fatal = func(error) { fatal.Add(1) }
 	})
 	store(t, l, entries(1, 3, 1)...)
-	inner := a.appender
+	inner, hints := a.appender, a.hints.Load()
 	a.hold, a.syncing = make(chan struct{}), make(chan struct{}, 1)
 	l.OnSync(func(uint64) { t.Error("told of a sync that has not returned") })
 	require.ErrorIs(t, l.StoreLogs(entries(4, 4, 1)), ErrPoisoned)
@@ -163,7 +167,8 @@ func TestHangPoisons(t *testing.T) {
 	close(a.hold)
 	requirePoisoned(t, l)
 	require.EqualValues(t, 1, fatal.Load())
-	require.Eventually(t, func() bool { return inner.Close() == nil }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return a.hints.Load() > hints }, 5*time.Second, time.Millisecond, "the last that the call does")
+	require.NoError(t, inner.Close())
 }
 
 // A disk that hangs at the start, or over a vote, is an error after the deadline:

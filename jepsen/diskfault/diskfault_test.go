@@ -32,7 +32,7 @@ func named(t *testing.T, faults ...string) (rows []Row) {
 func TestRows(t *testing.T) {
 	rows := named(t, "ENOSPC: write of log records", "EIO: sync of term and vote at the start", "ENOSPC: write of a snapshot",
 		"torn tail", "bit flip below the watermark, in the last segment", "term and vote missing", "all snapshots damaged")
-	planted := named(t, "torn tail", "bit flip below the watermark, in the last segment", "lost directory entry: the newest segment and the hint", "EIO: sync of the log", "header damaged")
+	planted := named(t, "torn tail", "bit flip below the watermark, in the last segment", "lost directory entry: raft/, of a member that is alone", "EIO: sync of the log", "header damaged")
 	planted[0].Expect, planted[1].Expect, planted[2].Loses = Refuses, Starts, ""
 	planted[3].Words = []string{"all is well"}
 	planted[4].Verify = ""
