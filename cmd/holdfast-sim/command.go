@@ -44,7 +44,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 				seedFlags(), scenarioFlags(3, defaultDuration), moduleFlags(), outputFlags()),
 			sub("smoke", "play one seed twice and hold the second run against the first, step by step", runTwice,
 				seedFlags(), scenarioFlags(3, defaultDuration), moduleFlags(), quietFlags()),
-			sub("sweep", "play many seeds, two at a time, and add up what happened", sweepSeeds,
+			sub("sweep", "play many seeds, in processes that each play one after the other, and add up what happened", sweepSeeds,
 				manyFlags(), sweepFlags(), scenarioFlags(0, sweepDuration), moduleFlags()),
 			replay,
 			sub("determinism", "play many seeds as smoke does, each in a process of its own; stop at the first that differs", proveDeterminism,

@@ -41,12 +41,8 @@ func (w *walk) bench(ctx context.Context, c *process.Cluster, x float64, args ..
 	if err != nil {
 		return nil, err
 	}
-	var pids []string
-	for _, m := range c.Members {
-		pids = append(pids, strconv.Itoa(m.PID()))
-	}
 	all := append([]string{"bench", "--timeout", "60s", "--target", "store=" + leader.ClientURL,
-		"--pid", "store=" + strings.Join(pids, ","), "--json", "-",
+		"--pid", "store=" + c.PIDs(), "--json", "-",
 		"--warmup", (w.Plan.Slice / 2).String(), "--slice", w.Plan.Slice.String(), "--slices", strconv.Itoa(w.Plan.Slices)}, args...)
 	var out, errs bytes.Buffer
 	command := exec.CommandContext(ctx, w.Program.Path, all...)

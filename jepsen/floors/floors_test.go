@@ -78,7 +78,7 @@ func TestRows(t *testing.T) {
 	require.NoError(t, err)
 	etcd := process.TestEtcd(t)
 	for only, other := range map[string]bool{"CAS": true, "GET, 1 members": false} {
-		cfg := Config{Bench: ours.Path, Ours: ours, Theirs: etcd, Dir: t.TempDir(), Only: only, Slices: 1, Slice: 200 * time.Millisecond, Progress: t.Output()}
+		cfg := Config{Bench: ours.Path, Ours: ours, Theirs: etcd, Dir: t.TempDir(), Only: only, Slices: 1, Slice: 2 * time.Second, Progress: t.Output()}
 		report, err := Run(t.Context(), cfg)
 		require.NoError(t, err)
 		for _, r := range report {

@@ -141,7 +141,7 @@ func (cfg *Config) row(ctx context.Context, r *Result, stores [2]*process.Cluste
 		if err != nil {
 			return err
 		}
-		args = append(args, flag, name+"="+m.ClientURL, "--pid", name+"="+pids(c))
+		args = append(args, flag, name+"="+m.ClientURL, "--pid", name+"="+c.PIDs())
 	}
 	if r.Bare {
 		bare, url, err := cfg.bare(ctx, stores[0].Members[0])
@@ -174,14 +174,6 @@ func (cfg *Config) through(ctx context.Context, c *process.Cluster, follower boo
 		}
 	}
 	return nil, errors.New("a cluster of one has no follower")
-}
-
-func pids(c *process.Cluster) string {
-	var all []string
-	for _, m := range c.Members {
-		all = append(all, strconv.Itoa(m.PID()))
-	}
-	return strings.Join(all, ",")
 }
 
 // bareServer is "holdfast bench bare" in a process of its own.

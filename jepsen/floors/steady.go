@@ -55,7 +55,7 @@ func KeepWriting(ctx context.Context, cfg Config, long time.Duration) (s *Steady
 	}
 	slices := max(1, int(long/time.Second))
 	cmd := exec.CommandContext(ctx, cfg.Bench, "bench", "--workload", "put", "--connections", fmt.Sprint(steadyConnections),
-		"--slices", fmt.Sprint(slices), "--slice", "1s", "--target", "holdfast="+leader.ClientURL, "--pid", "holdfast="+pids(c))
+		"--slices", fmt.Sprint(slices), "--slice", "1s", "--target", "holdfast="+leader.ClientURL, "--pid", "holdfast="+c.PIDs())
 	done := make(chan error, 1)
 	var text []byte
 	go func() {

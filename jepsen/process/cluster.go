@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -123,6 +124,16 @@ func (c *Cluster) URLs() []string {
 		u = append(u, m.ClientURL)
 	}
 	return u
+}
+
+// PIDs lists the ids of the members' processes, as the flag --pid of "holdfast
+// bench" takes them.
+func (c *Cluster) PIDs() string {
+	var all []string
+	for _, m := range c.Members {
+		all = append(all, strconv.Itoa(m.PID()))
+	}
+	return strings.Join(all, ",")
 }
 
 // IsLeader asks a member whether it believes to lead.
