@@ -122,7 +122,9 @@ func TestSlowHeirLeavesTheNewLeaderAlone(t *testing.T) {
 		if _, ok := o.Data.(raft.RequestVoteRequest); ok {
 			once.Do(func() {
 				close(asked)
-				time.Sleep(second.cfg.ElectionTimeout / 2) // a sync that takes longer than a turn
+				// A sync that takes longer than a turn, and is done well before
+				// the candidate gives the vote up (raftrpc.DefaultVoteTimeout).
+				time.Sleep(second.cfg.ElectionTimeout / turnsPerElection * 5 / 4)
 			})
 		}
 		return false
