@@ -59,18 +59,26 @@ func (s *State) newNode(c *Command, path string, old *Node) *Node {
 }
 
 func (s *State) create(c *Command, path string) (*Event, *Error) {
-	if path == "/" {
-		return nil, s.refuse(CodeRootReadOnly, "/")
-	}
-	if s.tree.get(path) != nil {
-		return nil, s.refuse(CodeNodeExist, path)
-	}
-	if f := s.tree.blockedBy(path); f != nil {
-		return nil, s.refuse(CodeNotDir, f.Path)
+	if refused := s.creatable(path); refused != nil {
+		return nil, refused
 	}
 	n := s.newNode(c, path, nil)
 	s.put(n, nil)
 	return s.event(ActionCreate, n.Modified, n, nil), nil
+}
+
+// creatable tells why nothing can be made at path.
+func (s *State) creatable(path string) *Error {
+	if path == "/" {
+		return s.refuse(CodeRootReadOnly, "/")
+	}
+	if s.tree.get(path) != nil {
+		return s.refuse(CodeNodeExist, path)
+	}
+	if f := s.tree.blockedBy(path); f != nil {
+		return s.refuse(CodeNotDir, f.Path)
+	}
+	return nil
 }
 
 // createInOrder names the key after the store index that it takes: 20 digits,
@@ -118,10 +126,7 @@ func (s *State) update(c *Command) (*Event, *Error) {
 }
 
 func (s *State) compareAndSwap(c *Command) (*Event, *Error) {
-	if c.Path == "/" {
-		return nil, s.refuse(CodeRootReadOnly, "/")
-	}
-	old, refused := s.compare(c)
+	old, refused := s.swappable(c)
 	if refused != nil {
 		return nil, refused
 	}
@@ -135,6 +140,14 @@ func (s *State) compareAndSwap(c *Command) (*Event, *Error) {
 	ev := s.event(ActionCompareAndSwap, n.Modified, &n, old)
 	ev.Refresh = c.Refresh
 	return ev, nil
+}
+
+// swappable finds the key that a compare-and-swap replaces, and compares.
+func (s *State) swappable(c *Command) (*Node, *Error) {
+	if c.Path == "/" {
+		return nil, s.refuse(CodeRootReadOnly, "/")
+	}
+	return s.compare(c)
 }
 
 // compare finds the key that a command compares with, and compares.

@@ -85,6 +85,10 @@ func (x *machine) Apply(t *rapid.T) {
 	for i := range list {
 		list[i] = x.command(t)
 		r, e := x.m.apply(list[i])
+		if i == 0 && list[i].Op.conditional() {
+			// The refusal without the log is the one with it.
+			require.Equal(t, r.Err, x.l.s.Refusal(&list[i]), "%+v", list[i])
+		}
 		results, events = append(results, r), append(events, e...)
 	}
 	out := x.l.entry(batch(t, session, x.l.elapsed, list...))

@@ -22,6 +22,8 @@ var replicaFamilies = slices.Concat([]family{
 			}
 		},
 	},
+	counter("holdfast_replica_refused_unlogged_total", "Conditional writes that this leader refused without an entry of the log.",
+		func(s *scrape) uint64 { return s.member.RefusedUnlogged }),
 	histogram("holdfast_replica_batch_commands", "Commands folded into one raft entry.", 1,
 		func(s *scrape) replica.Histogram { return s.member.BatchCommands }),
 	histogram("holdfast_replica_batch_bytes", "Size of one raft entry.", 1,

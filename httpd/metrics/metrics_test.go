@@ -117,12 +117,12 @@ func TestCounts(t *testing.T) {
 		`holdfast_http_reads_total{result="success"}`: 2, `holdfast_http_reads_total{result="fail"}`: 1,
 		`holdfast_http_watches{kind="long_poll"}`: 1, `holdfast_http_watches{kind="stream"}`: 1, "holdfast_watchers": 2,
 		`holdfast_proposals_total{outcome="answered"}`: 4,
-		"holdfast_replica_batch_commands_count":        4, "holdfast_replica_batch_commands_sum": 4,
-		`holdfast_read_rounds_total{result="confirmed"}`: 1,
-		"holdfast_kernel_keys":                           3, "holdfast_kernel_store_index": 3, "holdfast_kernel_ring_events": 3,
-		"holdfast_wal_written_entries_total": 4, "holdfast_raft_commit_index": 4, "holdfast_raft_applied_index": 4,
-		"holdfast_raft_last_log_index": 4, "holdfast_replica_commit_seconds_count": 4, "holdfast_replica_apply_seconds_count": 4,
-		"holdfast_wal_fsync_seconds_count": 4, "holdfast_replica_batch_bytes_count": 4,
+		"holdfast_replica_batch_commands_count":        3, "holdfast_replica_batch_commands_sum": 3,
+		`holdfast_read_rounds_total{result="confirmed"}`: 2, "holdfast_replica_refused_unlogged_total": 1,
+		"holdfast_kernel_keys": 3, "holdfast_kernel_store_index": 3, "holdfast_kernel_ring_events": 3,
+		"holdfast_wal_written_entries_total": 3, "holdfast_raft_commit_index": 3, "holdfast_raft_applied_index": 3,
+		"holdfast_raft_last_log_index": 3, "holdfast_replica_commit_seconds_count": 3, "holdfast_replica_apply_seconds_count": 3,
+		"holdfast_wal_fsync_seconds_count": 3, "holdfast_replica_batch_bytes_count": 3,
 	}
 	require.Empty(t, moved(before, after, want, counted...))
 	require.Greater(t, after["holdfast_wal_fsync_seconds_sum"], before["holdfast_wal_fsync_seconds_sum"])

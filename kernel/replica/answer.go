@@ -9,7 +9,8 @@ import (
 // Answer is what a proposed command came to.
 type Answer struct {
 	kernel.Result
-	// LogIndex and Term say where in the raft log the command lies.
+	// LogIndex and Term say where in the raft log the command lies, or, if it
+	// was refused without an entry, which state refused it.
 	LogIndex kernel.LogIndex
 	Term     uint64
 }

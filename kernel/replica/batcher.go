@@ -14,7 +14,8 @@ import (
 
 // proposal is a command on its way, with what is to be done with its outcome.
 type proposal struct {
-	command []byte
+	command   []byte
+	condition *kernel.Command // the command, if it is conditional
 	finisher
 }
 
@@ -38,13 +39,15 @@ type batcher struct {
 
 	mu      sync.Mutex
 	queue   []proposal
-	bytes   int
+	bytes   int       // of what is queued, or held by conditions
 	reign   *reign    // nil while this member does not lead
 	flying  []*flight // entries given to raft and not yet answered, in order
 	syncing bool      // one of them has not yet been synced by this member's log
 	expiry  bool      // an expire command waits or flies
 	closed  bool
 	wake    chan struct{}
+
+	conditions conditions
 
 	landed chan *flight // entries given to raft, in order
 }
@@ -59,31 +62,62 @@ type flight struct {
 }
 
 func newBatcher(r *Replica) *batcher {
-	return &batcher{r: r, wake: make(chan struct{}, 1), landed: make(chan *flight, maxInFlight)}
+	return &batcher{r: r, wake: make(chan struct{}, 1), landed: make(chan *flight, maxInFlight), conditions: newConditions()}
 }
 
 // submit queues a proposal. An error means that it was not taken, and finish
 // will not be called.
 func (b *batcher) submit(p proposal) error {
+	condition, conditional := kernel.Conditional(p.command)
 	b.mu.Lock()
-	switch {
-	case b.closed:
-		b.mu.Unlock()
-		return ErrStopped
-	case b.reign == nil:
-		b.mu.Unlock()
-		return ErrNoLeader
-	case len(b.queue) >= maxQueuedCommands || b.bytes+len(p.command) > maxQueuedBytes:
-		b.mu.Unlock()
-		b.r.meters.queueRefused.Add(1)
-		return ErrBusy
+	err := b.refusing()
+	if err == nil && (b.waiting() >= maxQueuedCommands || b.bytes+len(p.command) > maxQueuedBytes) {
+		err = ErrBusy
 	}
-	b.queue = append(b.queue, p)
+	if err != nil {
+		b.mu.Unlock()
+		if errors.Is(err, ErrBusy) {
+			b.r.meters.queueRefused.Add(1)
+		}
+		return err
+	}
+	// While nothing can be done with it nobody is woken; what has to happen
+	// first will wake the batcher.
+	act := false
+	if conditional {
+		p.condition = condition
+		b.conditions.waiting = append(b.conditions.waiting, p)
+		act = b.conditions.busy[condition.Path] == 0
+	} else {
+		b.queue = append(b.queue, p)
+		act = b.maySeal()
+	}
 	b.bytes += len(p.command)
 	b.mu.Unlock()
-	b.signal()
+	if act {
+		b.signal()
+	}
 	return nil
 }
+
+// maySeal tells whether an entry may be sealed now, with mu held.
+func (b *batcher) maySeal() bool {
+	return b.reign != nil && !b.syncing && len(b.flying) < maxInFlight
+}
+
+// refusing tells why nothing is taken now, with mu held.
+func (b *batcher) refusing() error {
+	switch {
+	case b.closed:
+		return ErrStopped
+	case b.reign == nil:
+		return ErrNoLeader
+	}
+	return nil
+}
+
+// waiting counts what no entry holds yet, with mu held.
+func (b *batcher) waiting() int { return len(b.queue) + b.conditions.count() }
 
 func (b *batcher) signal() {
 	select {
@@ -131,7 +165,7 @@ func (b *batcher) leads() bool {
 func (b *batcher) setReign(g *reign) (refused []proposal) {
 	b.reign, b.syncing = g, false
 	if g == nil {
-		refused, b.queue, b.bytes = b.queue, nil, 0
+		refused = b.takeAll()
 	}
 	return refused
 }
@@ -139,11 +173,22 @@ func (b *batcher) setReign(g *reign) (refused []proposal) {
 func (b *batcher) close() {
 	b.mu.Lock()
 	b.closed = true
-	refused := b.queue
-	b.queue, b.bytes, b.reign = nil, 0, nil
+	b.reign = nil
+	refused := b.takeAll()
 	b.mu.Unlock()
 	refuseAll(refused, ErrStopped)
 	b.signal()
+}
+
+// takeAll empties the queue, with mu held. What is being judged or confirmed is
+// not in it, and counts on.
+func (b *batcher) takeAll() []proposal {
+	all := append(b.queue, b.conditions.takeAll()...)
+	b.queue = nil
+	for _, p := range all {
+		b.bytes -= len(p.command)
+	}
+	return all
 }
 
 func refuseAll(list []proposal, err error) {
@@ -163,7 +208,7 @@ func (b *batcher) expire() {
 	b.mu.Unlock()
 	command, err := kernel.AppendCommand(nil, &kernel.Command{Op: kernel.OpExpire})
 	if err == nil {
-		err = b.submit(proposal{command, finishFunc(func(_ Answer, err error) { b.expired(err == nil) })})
+		err = b.submit(proposal{command: command, finisher: finishFunc(func(_ Answer, err error) { b.expired(err == nil) })})
 	}
 	if err != nil {
 		b.expired(false)
@@ -190,10 +235,12 @@ func (b *batcher) expired(done bool) {
 
 func (b *batcher) run() {
 	defer b.r.wg.Done()
-	b.r.wg.Add(1)
+	b.r.wg.Add(2)
 	go b.land()
+	go b.confirmLosers()
 	defer close(b.landed)
 	for {
+		b.judge()
 		g, batch := b.take()
 		if g == nil {
 			select {
@@ -211,7 +258,7 @@ func (b *batcher) run() {
 func (b *batcher) take() (*reign, []proposal) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if len(b.queue) == 0 || b.reign == nil || b.syncing || len(b.flying) >= maxInFlight {
+	if len(b.queue) == 0 || !b.maySeal() {
 		return nil, nil
 	}
 	n, bytes := 0, 0
@@ -248,6 +295,7 @@ func (b *batcher) propose(g *reign, batch []proposal) {
 	b.r.meters.batchBytes.observe(uint64(len(f.entry)))
 	b.mu.Lock()
 	b.flying = append(b.flying, f)
+	b.conditions.depart(batch)
 	b.mu.Unlock()
 	// raft's main loop takes it as soon as it is idle; a limit is needed only
 	// for a loop that hangs in a log that hangs.
@@ -281,6 +329,7 @@ func (b *batcher) claim(is func(*flight) bool) *flight {
 	}
 	f := b.flying[i]
 	b.flying = slices.Delete(b.flying, i, i+1)
+	b.conditions.arrive(f.proposals)
 	return f
 }
 

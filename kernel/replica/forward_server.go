@@ -130,7 +130,7 @@ func (s *forwardServer) propose(w *frameWriter, f frame) {
 		}
 		w.write(frame{frameAnswer, f.id, appendAnswer(nil, a)})
 	})
-	if err := s.r.batcher.submit(proposal{f.body, finish}); err != nil {
+	if err := s.r.batcher.submit(proposal{command: f.body, finisher: finish}); err != nil {
 		w.write(refusalFrame(f.id, err))
 	}
 }

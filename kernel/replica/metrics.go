@@ -89,6 +89,9 @@ type Metrics struct {
 	// QueuedCommands and QueuedBytes wait to become an entry, on a leader; a
 	// command that one of them has no room for is counted with the first.
 	QueuedCommands, QueuedBytes Gauge
+	// RefusedUnlogged counts the conditional commands that this member refused,
+	// as a leader, without an entry.
+	RefusedUnlogged uint64
 	// EntriesInFlight were given to raft and are not yet applied.
 	EntriesInFlight Gauge
 	// BatchCommands and BatchBytes are the sizes of the entries that this
@@ -137,7 +140,7 @@ type Metrics struct {
 type meters struct {
 	proposals                                            [Outcomes]atomic.Uint64
 	queueRefused, readersRefused, forwardsRefused        atomic.Uint64
-	forwards, forwardBroken                              atomic.Uint64
+	forwards, forwardBroken, refusedUnlogged             atomic.Uint64
 	forwardConnsRefused, answersBroken                   atomic.Uint64
 	readRounds, readRoundsFailed                         atomic.Uint64
 	leaderChanges, snapshotsTaken, installed, rebuilds   atomic.Uint64
@@ -163,8 +166,8 @@ func (r *Replica) Metrics() Metrics {
 		BatchCommands: m.batchCommands.read(), BatchBytes: m.batchBytes.read(), CommitTime: m.commit.read(),
 		ApplyTime: m.applyTime.read(), SyncTime: m.synced.read(),
 		ReadRounds: m.readRounds.Load(), ReadRoundsFailed: m.readRoundsFailed.Load(),
-		ForwardsSent: m.forwards.Load(),
-		Log:          r.log.Stats(), Transport: r.TransportStats(), Peers: r.cfg.Mux.Stats(),
+		ForwardsSent: m.forwards.Load(), RefusedUnlogged: m.refusedUnlogged.Load(),
+		Log: r.log.Stats(), Transport: r.TransportStats(), Peers: r.cfg.Mux.Stats(),
 	}
 	for i := range out.Proposals {
 		out.Proposals[i] = m.proposals[i].Load()
@@ -184,7 +187,7 @@ func (r *Replica) Metrics() Metrics {
 func (r *Replica) queues(out *Metrics) {
 	m, b := r.meters, r.batcher
 	b.mu.Lock()
-	out.QueuedCommands = Gauge{uint64(len(b.queue)), maxQueuedCommands, m.queueRefused.Load()}
+	out.QueuedCommands = Gauge{uint64(b.waiting()), maxQueuedCommands, m.queueRefused.Load()}
 	out.QueuedBytes = Gauge{Now: uint64(b.bytes), Limit: maxQueuedBytes}
 	out.EntriesInFlight = Gauge{Now: uint64(len(b.flying)), Limit: maxInFlight}
 	b.mu.Unlock()

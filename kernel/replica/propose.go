@@ -29,7 +29,7 @@ func (r *Replica) Propose(ctx context.Context, command []byte) (Answer, error) {
 func (r *Replica) ProposeSetup(ctx context.Context, command []byte) (Answer, error) {
 	began := time.Now()
 	w := newWaiter()
-	err := r.batcher.submit(proposal{command, w})
+	err := r.batcher.submit(proposal{command: command, finisher: w})
 	if err == nil {
 		var answer Answer
 		if answer, err = w.wait(ctx, r.cfg.requestTimeout()); !errors.Is(err, ErrNoLeader) {
@@ -65,7 +65,7 @@ func (r *Replica) proposeElsewhere(ctx context.Context, command []byte, timeout 
 // proposeOnce asks whom this member takes for the leader, once.
 func (r *Replica) proposeOnce(ctx context.Context, command []byte) (Answer, error) {
 	w := newWaiter()
-	err := r.batcher.submit(proposal{command, w})
+	err := r.batcher.submit(proposal{command: command, finisher: w})
 	if err == nil {
 		return w.wait(ctx, r.cfg.requestTimeout())
 	}

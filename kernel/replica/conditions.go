@@ -1,0 +1,234 @@
+package replica
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"holdfast/kernel"
+)
+
+// conditions keeps out of the log what would be refused anyway. Of sixteen
+// clients that swap one key fifteen lose; through the log each of them waits for
+// a sync of its own that tells nothing but that.
+//
+// A conditional command (kernel.Conditional) waits while an entry on its way
+// holds another on the same key: that one decides. When there is none, it is
+// held against the state that was applied. If it would be carried out it joins
+// the queue; nothing else was decided. If not, its refusal is the answer of a
+// linearizable read: it is given after a read index from after the command's
+// arrival was applied and the command was looked at once more. So the log
+// orders what changes the state, and a refusal is never of an older state than
+// one that somebody has seen.
+//
+// It is a part of the batcher and uses its lock.
+type conditions struct {
+	waiting []proposal     // not yet looked at
+	busy    map[string]int // entries' commands on their way, by key
+	losers  []proposal     // to be refused, when a read index says so
+	wake    chan struct{}  // for losers
+
+	// The batcher's own, used again and again.
+	free, won, lost []proposal
+}
+
+func newConditions() conditions {
+	return conditions{busy: map[string]int{}, wake: make(chan struct{}, 1)}
+}
+
+// count is how many proposals are held.
+func (c *conditions) count() int { return len(c.waiting) + len(c.losers) }
+
+// takeAll empties it of what waits, and gives that.
+func (c *conditions) takeAll() []proposal {
+	all := append(c.waiting, c.losers...)
+	c.waiting, c.losers = nil, nil
+	return all
+}
+
+// depart notes that an entry is on its way.
+func (c *conditions) depart(batch []proposal) {
+	for i := range batch {
+		if k := batch[i].condition; k != nil {
+			c.busy[k.Path]++
+		}
+	}
+}
+
+// arrive notes that its outcome is known.
+func (c *conditions) arrive(batch []proposal) {
+	for i := range batch {
+		k := batch[i].condition
+		if k == nil {
+			continue
+		}
+		if c.busy[k.Path]--; c.busy[k.Path] <= 0 {
+			delete(c.busy, k.Path)
+		}
+	}
+}
+
+// release moves to free what waits for nothing, in its order.
+func (c *conditions) release() {
+	kept := c.waiting[:0]
+	for _, p := range c.waiting {
+		if c.busy[p.condition.Path] > 0 {
+			kept = append(kept, p)
+		} else {
+			c.free = append(c.free, p)
+		}
+	}
+	clear(c.waiting[len(kept):])
+	c.waiting = kept
+}
+
+// judge looks at the conditional commands that wait for nothing: they join the
+// queue or are refused.
+func (b *batcher) judge() {
+	c := &b.conditions
+	b.mu.Lock()
+	if b.reign != nil && len(c.waiting) > 0 {
+		c.release()
+	}
+	b.mu.Unlock()
+	if len(c.free) == 0 {
+		return
+	}
+	b.r.state.judge(c)
+	b.hold(c.won, &b.queue)
+	if len(c.lost) > 0 {
+		b.lose(c.lost)
+	}
+	clear(c.free)
+	clear(c.won)
+	clear(c.lost)
+	c.free, c.won, c.lost = c.free[:0], c.won[:0], c.lost[:0]
+}
+
+// lose has commands refused: at once, where nobody else has to be asked.
+func (b *batcher) lose(list []proposal) {
+	if index, alone := b.r.reads.alone(); alone && b.r.state.applied.Load() >= uint64(index) {
+		b.refuse(list)
+		return
+	}
+	b.hold(list, &b.conditions.losers)
+	select {
+	case b.conditions.wake <- struct{}{}:
+	default:
+	}
+}
+
+// judge holds what is free against the state as it is.
+func (s *state) judge(c *conditions) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, p := range c.free {
+		if s.kernel.Refusal(p.condition) == nil {
+			c.won = append(c.won, p)
+		} else {
+			c.lost = append(c.lost, p)
+		}
+	}
+}
+
+// hold puts commands that are counted already into a list, unless none are taken
+// any more.
+func (b *batcher) hold(list []proposal, where *[]proposal) {
+	if len(list) == 0 {
+		return
+	}
+	b.mu.Lock()
+	err := b.refusing()
+	if err == nil {
+		*where = append(*where, list...)
+	}
+	b.mu.Unlock()
+	if err != nil {
+		b.drop(list, err)
+	}
+}
+
+// drop refuses commands that are counted and in no list.
+func (b *batcher) drop(list []proposal, err error) {
+	b.uncount(list)
+	refuseAll(list, err)
+}
+
+// uncount takes commands that are in no list out of the bytes that wait.
+func (b *batcher) uncount(list []proposal) {
+	b.mu.Lock()
+	for _, p := range list {
+		b.bytes -= len(p.command)
+	}
+	b.mu.Unlock()
+}
+
+// refuse answers commands whose refusal was confirmed by a read index that has
+// been applied. One that would be carried out after all goes through the log.
+func (b *batcher) refuse(list []proposal) {
+	answers := make([]Answer, 0, len(list))
+	lost := list[:0]
+	var won []proposal
+	s := b.r.state
+	s.mu.Lock()
+	for _, p := range list {
+		e := s.kernel.Refusal(p.condition)
+		if e == nil {
+			won = append(won, p)
+			continue
+		}
+		s.kernel.Refused(p.condition)
+		lost = append(lost, p)
+		answers = append(answers, Answer{kernel.Result{Err: e}, s.kernel.Applied(), s.term.Load()})
+	}
+	s.mu.Unlock()
+	b.uncount(lost)
+	b.r.meters.refusedUnlogged.Add(uint64(len(lost)))
+	for i, p := range lost {
+		p.finish(answers[i], nil)
+	}
+	if len(won) > 0 {
+		b.hold(won, &b.queue)
+		b.signal()
+	}
+}
+
+// confirmLosers asks for a read index for all that is to be refused, again and
+// again, until the replica stops.
+func (b *batcher) confirmLosers() {
+	defer b.r.wg.Done()
+	for {
+		select {
+		case <-b.conditions.wake:
+		case <-b.r.stop:
+			return
+		}
+		b.mu.Lock()
+		list := b.conditions.losers
+		b.conditions.losers = nil
+		b.mu.Unlock()
+		if len(list) == 0 {
+			continue
+		}
+		if err := b.confirm(); err != nil {
+			b.drop(list, err)
+			continue
+		}
+		b.refuse(list)
+	}
+}
+
+// confirm waits until all is applied that was answered anywhere before now. Of
+// its errors ErrNoLeader says that another member may know.
+func (b *batcher) confirm() error {
+	ctx, cancel := context.WithTimeout(context.Background(), b.r.cfg.requestTimeout())
+	defer cancel()
+	index, err := b.r.reads.index(ctx)
+	if err == nil {
+		err = b.r.waitApplied(ctx, index)
+	}
+	if err != nil && ctx.Err() != nil && !errors.Is(err, ErrStopped) {
+		return fmt.Errorf("%w (%w)", ErrNoLeader, err) // nothing was done
+	}
+	return err
+}
