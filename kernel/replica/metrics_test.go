@@ -59,7 +59,7 @@ func TestRefusalsAreCounted(t *testing.T) {
 	reads := newReadRounds(r)
 	reads.next = &readRound{readers: maxReaders}
 	require.EqualValues(t, maxReaders, reads.waiting())
-	_, err := reads.confirm(context.Background())
+	_, err := reads.confirm(context.Background(), limit)
 	require.ErrorIs(t, err, ErrBusy)
 	require.EqualValues(t, 1, r.meters.readersRefused.Load())
 

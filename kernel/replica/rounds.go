@@ -3,6 +3,7 @@ package replica
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/raft"
@@ -23,6 +24,9 @@ type readRounds struct {
 	next    *readRound // gathers readers; not yet begun
 	running *readRound
 	wake    chan struct{}
+
+	// asked tells that the last round had others to ask.
+	asked atomic.Bool
 }
 
 type readRound struct {
@@ -51,11 +55,19 @@ func (rr *readRounds) index(ctx context.Context) (kernel.LogIndex, error) {
 	if index, ok := rr.alone(); ok {
 		return index, nil
 	}
-	return rr.confirm(ctx)
+	return rr.confirm(ctx, rr.r.cfg.requestTimeout())
 }
 
-// confirm joins the next round and returns its read index.
-func (rr *readRounds) confirm(ctx context.Context) (kernel.LogIndex, error) {
+// timers are stopped; a read makes none of its own.
+var timers = sync.Pool{New: func() any {
+	t := time.NewTimer(time.Hour)
+	t.Stop()
+	return t
+}}
+
+// confirm joins the next round and returns its read index. It gives up when the
+// time is up.
+func (rr *readRounds) confirm(ctx context.Context, limit time.Duration) (kernel.LogIndex, error) {
 	rr.mu.Lock()
 	round := rr.next
 	if round == nil {
@@ -73,6 +85,12 @@ func (rr *readRounds) confirm(ctx context.Context) (kernel.LogIndex, error) {
 	case rr.wake <- struct{}{}:
 	default:
 	}
+	t := timers.Get().(*time.Timer)
+	t.Reset(limit)
+	defer func() {
+		t.Stop()
+		timers.Put(t)
+	}()
 	select {
 	case <-round.done:
 		if round.err != nil {
@@ -81,6 +99,8 @@ func (rr *readRounds) confirm(ctx context.Context) (kernel.LogIndex, error) {
 		return round.index, nil
 	case <-rr.r.stop:
 		return 0, ErrStopped
+	case <-t.C:
+		return 0, context.DeadlineExceeded
 	case <-ctx.Done():
 		return 0, ctx.Err()
 	}
@@ -97,8 +117,11 @@ func (rr *readRounds) waiting() uint64 {
 }
 
 // alone gives the read index of a leader that is the only voter; no if it is
-// none. There is nobody to ask, so nobody waits for a round.
+// none, or was not in the last round. There is nobody to ask, so nobody waits for a round.
 func (rr *readRounds) alone() (kernel.LogIndex, bool) {
+	if rr.asked.Load() {
+		return 0, false
+	}
 	var round readRound
 	if rr.begin(&round) != nil || round.quorum > 0 || rr.holds(&round) != nil {
 		return 0, false
@@ -140,6 +163,7 @@ func (rr *readRounds) hold(round *readRound) error {
 	if err := rr.begin(round); err != nil {
 		return err
 	}
+	rr.asked.Store(round.quorum > 0)
 	// 3. A quorum confirms this term by requests that start from now on.
 	if round.quorum > 0 {
 		rr.mu.Lock()
