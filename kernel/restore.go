@@ -37,6 +37,7 @@ type loader struct {
 	s     *State
 	stage int
 	path  string // of the last node
+	dir   string // that a node was found to lie in last
 	nodes uint64
 }
 
@@ -156,11 +157,12 @@ func (l *loader) node(r *reader) {
 		return
 	}
 	// Parents sort before their children.
-	if parent := parentOf(n.Path); parent != "/" {
+	if parent := parentOf(n.Path); parent != "/" && parent != l.dir {
 		if p := l.s.tree.get(parent); p == nil || !p.Dir {
 			r.fail("a node without its directory")
 			return
 		}
+		l.dir = parent
 	}
 	l.path = n.Path
 	l.s.tree.nodes.Load(n.Path, n)
