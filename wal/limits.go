@@ -9,8 +9,7 @@ const (
 	MaxEntryBytes = 16 << 20
 	// DefaultSegmentBytes is the size at which a segment is full unless
 	// Options say otherwise. The entry that fills it may exceed it.
-	// tidwall/wal keeps the last segment in memory, too, in a slice that grows
-	// as it does and is copied each time: small segments keep that cheap.
+	// That much memory is held for the last one (see library).
 	DefaultSegmentBytes = 4 << 20
 	// MaxSegmentBytes bounds Options.SegmentBytes; offsets within a segment
 	// are kept in 32 bits.
@@ -35,6 +34,9 @@ const (
 	// readAheadBytes is how much one read of a segment fetches at least when
 	// there is that much: a lagging follower reads entry after entry.
 	readAheadBytes = 64 << 10
+	// maxReservedBytes bounds the memory that is got ahead for the last segment:
+	// a larger one grows from there.
+	maxReservedBytes = 8 << 20
 	// scratchBytes is the largest encoding buffer kept between batches.
 	scratchBytes = 4 << 20
 )

@@ -75,7 +75,7 @@ type appender interface {
 }
 
 // openAppender opens tidwall/wal. Tests put a disk that fails or hangs between.
-var openAppender = func(dir string, o *tidwal.Options) (appender, error) { return tidwal.Open(dir, o) }
+var openAppender = openLibrary
 
 // Log is raft's log on disk: a raft.LogStore. Its methods may be called from
 // several goroutines at once; reads do not wait for a write's sync.
