@@ -27,7 +27,9 @@ func (s *State) Apply(index LogIndex, entry []byte) (Applied, error) {
 	if index <= s.applied {
 		return Applied{}, fmt.Errorf("apply: log index %d after %d: %w", index, s.applied, ErrMalformed)
 	}
-	e, err := decodeEntry(entry)
+	e, err := decodeEntry(entry, s.commands)
+	// The commands share the entry's memory, which is not ours.
+	defer s.keepCommands(e.commands)
 	if err != nil {
 		return Applied{}, fmt.Errorf("apply: log index %d: %w", index, err)
 	}
@@ -45,6 +47,15 @@ func (s *State) Apply(index LogIndex, entry []byte) (Applied, error) {
 	s.applied = index
 	s.roll(index, entry, &out)
 	return out, nil
+}
+
+// keepCommands keeps the memory of an entry's commands for the next one's,
+// without what they hold.
+func (s *State) keepCommands(list []Command) {
+	clear(list)
+	if n := cap(list); n > 0 && n <= maxKeptCommands {
+		s.commands = list[:0]
+	}
 }
 
 // Skip notes that the log went on to index with entries that are not ours, so

@@ -1,6 +1,9 @@
 package kernel
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // entry is a decoded entry; its commands share the bytes it came from.
 type entry struct {
@@ -11,7 +14,8 @@ type entry struct {
 	commands []Command
 }
 
-func decodeEntry(b []byte) (entry, error) {
+// decodeEntry reads an entry; its commands are put into memory, if they fit.
+func decodeEntry(b []byte, memory []Command) (entry, error) {
 	if len(b) > MaxEntryBytes {
 		return entry{}, fmt.Errorf("entry: %d bytes: %w of %d", len(b), ErrLimit, MaxEntryBytes)
 	}
@@ -31,7 +35,7 @@ func decodeEntry(b []byte) (entry, error) {
 		}
 	} else {
 		e.elapsed = r.time(maxTime)
-		e.readCommands(&r)
+		e.readCommands(&r, memory)
 	}
 	if err := r.end(); err != nil {
 		return e, fmt.Errorf("entry: %w", err)
@@ -39,8 +43,9 @@ func decodeEntry(b []byte) (entry, error) {
 	return e, nil
 }
 
-func (e *entry) readCommands(r *reader) {
-	e.commands = make([]Command, r.count(MaxCommandsPerEntry))
+func (e *entry) readCommands(r *reader, memory []Command) {
+	n := r.count(MaxCommandsPerEntry)
+	e.commands = slices.Grow(memory[:0], n)[:n]
 	for i := range e.commands {
 		b := r.bytes(MaxCommandBytes)
 		if r.err != nil {

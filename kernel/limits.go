@@ -18,6 +18,8 @@ const (
 	MaxCommandBytes = MaxPathBytes + 2*MaxValueBytes + 256
 	// MaxCommandsPerEntry bounds how many commands one entry folds together.
 	MaxCommandsPerEntry = 4096
+	// maxKeptCommands bounds for how many commands memory is kept.
+	maxKeptCommands = 1024
 	// MaxEntryBytes bounds an encoded entry: the batcher seals before it.
 	MaxEntryBytes = 4 << 20
 	// MaxExpirePerCommand bounds the nodes that one expire command removes

@@ -25,8 +25,9 @@ type State struct {
 	lastUID  uint64   // given to a member
 	version  string
 
-	stats  Stats
-	digest xxhash.Digest
+	stats    Stats
+	digest   xxhash.Digest
+	commands []Command // memory for those of an entry
 }
 
 // Settings are the replicated settings. A flag may seed one when a cluster is
