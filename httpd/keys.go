@@ -131,7 +131,7 @@ func (s *Server) sendRefusal(ctx *fasthttp.RequestCtx, x *exchange, e *kernel.Er
 
 // read answers GET and HEAD.
 func (s *Server) read(ctx *fasthttp.RequestCtx, x *exchange) {
-	var view *replica.View
+	var view replica.View
 	var err error
 	if x.request.quorum {
 		view, err = s.replica.Linearizable(context.Background())

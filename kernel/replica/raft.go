@@ -142,9 +142,7 @@ func (r *Replica) startRaft() error {
 	}))
 	made.Store(rf)
 	r.observeRole(rf)
-	r.raftMu.Lock()
-	r.raft = n
-	r.raftMu.Unlock()
+	r.raft.Store(n)
 	r.leader.wg.Add(2)
 	go r.followLeadership(n, notify)
 	go r.followLeader(n, seen)

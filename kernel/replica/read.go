@@ -47,11 +47,11 @@ func (r *Replica) caughtUp() bool {
 
 // Local gives what this member has applied, without asking anybody. It never
 // goes back; it may lag behind the leader.
-func (r *Replica) Local() (*View, error) {
+func (r *Replica) Local() (View, error) {
 	if err := r.ready(); err != nil {
-		return nil, err
+		return View{}, err
 	}
-	v := &View{Term: r.node().CurrentTerm()}
+	v := View{Term: r.node().CurrentTerm()}
 	if r.expires.Load() {
 		v.View = r.state.shown(r.cfg.Tick)
 	} else {
@@ -63,9 +63,9 @@ func (r *Replica) Local() (*View, error) {
 // Linearizable gives a state that includes every write answered anywhere
 // before the call. Errors: ErrNoLeader, ErrTimeout, ErrNotReady, ErrStopped;
 // a read may always be repeated.
-func (r *Replica) Linearizable(ctx context.Context) (*View, error) {
+func (r *Replica) Linearizable(ctx context.Context) (View, error) {
 	if err := r.ready(); err != nil {
-		return nil, err
+		return View{}, err
 	}
 	began := time.Now()
 	if index, ok := r.firstReadIndex(ctx); ok && r.state.applied.Load() >= uint64(index) {
@@ -83,12 +83,12 @@ func (r *Replica) Linearizable(ctx context.Context) (*View, error) {
 		case err == nil:
 			return r.Local()
 		case ctx.Err() != nil:
-			return nil, fmt.Errorf("%w (%w)", ErrTimeout, err)
+			return View{}, fmt.Errorf("%w (%w)", ErrTimeout, err)
 		case !errors.Is(err, ErrNoLeader):
-			return nil, err
+			return View{}, err
 		}
 		if err := r.awaitLeader(ctx, changed); err != nil {
-			return nil, err
+			return View{}, err
 		}
 	}
 }

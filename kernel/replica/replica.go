@@ -32,8 +32,7 @@ type Replica struct {
 	snapshots *wal.Snapshots
 	transport *raftrpc.Transport
 
-	raftMu sync.RWMutex // guards raft: a rebuild puts another in its place
-	raft   *incarnation
+	raft atomic.Pointer[incarnation] // a rebuild puts another in its place
 
 	batcher  *batcher
 	reads    *readRounds
@@ -239,11 +238,7 @@ func (r *Replica) logf(format string, args ...any) {
 }
 
 // node is the present raft.
-func (r *Replica) node() *incarnation {
-	r.raftMu.RLock()
-	defer r.raftMu.RUnlock()
-	return r.raft
-}
+func (r *Replica) node() *incarnation { return r.raft.Load() }
 
 // Watch begins to watch path, from index since on (0: from now on). It refuses
 // with a *kernel.Error, code 401, when events since then are no longer held.

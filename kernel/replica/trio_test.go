@@ -139,7 +139,7 @@ func (c *trio) put(r *Replica, path, value string) Answer {
 	return answer
 }
 
-func value(v *View, path string) string {
+func value(v View, path string) string {
 	n, refused := v.Get(path)
 	if refused != nil {
 		return "refused: " + refused.Error()
