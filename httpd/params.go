@@ -153,6 +153,9 @@ func badEscape(s []byte) string {
 // appendUnescaped decodes s, which has no faulty escape. In a query, but not
 // in a path, a plus is a space.
 func appendUnescaped(dst, s []byte, query bool) []byte {
+	if !query && bytes.IndexByte(s, '%') < 0 {
+		return append(dst, s...) // as nearly every path is
+	}
 	for i := 0; i < len(s); i++ {
 		switch c := s[i]; {
 		case c == '%':

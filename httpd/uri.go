@@ -52,19 +52,17 @@ func pathOfAbsolute(uri []byte) ([]byte, bool) {
 // isClean tells whether a path is one that ServeMux would serve without a
 // redirect: cleanPath(p) == p.
 func isClean(p []byte) bool {
-	for i := 0; i < len(p); i++ {
-		if p[i] != '/' {
-			continue
-		}
-		switch rest := p[i+1:]; {
-		case len(rest) == 0:
+	for i := bytes.IndexByte(p, '/'); i >= 0; i = bytes.IndexByte(p, '/') {
+		p = p[i+1:]
+		switch {
+		case len(p) == 0:
 			return true
-		case rest[0] == '/':
+		case p[0] == '/':
 			return false
-		case rest[0] != '.':
-		case len(rest) == 1 || rest[1] == '/':
+		case p[0] != '.':
+		case len(p) == 1 || p[1] == '/':
 			return false
-		case rest[1] == '.' && (len(rest) == 2 || rest[2] == '/'):
+		case p[1] == '.' && (len(p) == 2 || p[2] == '/'):
 			return false
 		}
 	}
