@@ -3,6 +3,7 @@ package replica
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -241,6 +242,8 @@ func (b *batcher) run() {
 	defer close(b.landed)
 	for {
 		b.judge()
+		// What can run now may have commands for this batch.
+		runtime.Gosched()
 		g, batch := b.take()
 		if g == nil {
 			select {
@@ -269,7 +272,7 @@ func (b *batcher) take() (*reign, []proposal) {
 	batch := b.queue[:n:n]
 	b.queue = b.queue[n:]
 	if len(b.queue) == 0 {
-		b.queue = nil
+		b.queue = make([]proposal, 0, n) // the next batch likely is as large
 	}
 	b.bytes -= bytes
 	b.syncing = true
