@@ -11,9 +11,11 @@ import (
 const (
 	// lookEvery is how often Return looks.
 	lookEvery = time.Second
-	// quiet is how long the heap must not have been collected for other reasons:
-	// while it is, memory is in use and would be asked for again at once.
-	quiet = 2 * time.Second
+	// quiet is how long there must have been no work: no collection for other
+	// reasons, and from one look to the next less than workBytes allocated. While
+	// there is, memory that is returned is asked for again at once, page by page.
+	quiet     = 2 * time.Second
+	workBytes = 1 << 20
 	// leastGain, in bytes, is not worth a collection.
 	leastGain = 8 << 20
 	// perGoroutine is what one that has ended may have held: a stack and buffers,
@@ -70,7 +72,8 @@ func look() usage {
 // broker weighs what there is to gain against what it costs.
 type broker struct {
 	collections uint64    // that were seen
-	collectedAt time.Time // when the last of them was
+	allocated   uint64    // at the last look
+	workedAt    time.Time // when there was work last
 	then        usage     // when memory was last returned
 	thenAt      time.Time
 	cost        float64 // of that, in seconds of a processor
@@ -83,10 +86,11 @@ func (b *broker) due(now time.Time, u usage) bool {
 	if b.thenAt.IsZero() {
 		b.thenAt = now
 	}
-	if u.collections != b.collections || b.collectedAt.IsZero() {
-		b.collections, b.collectedAt = u.collections, now
+	if u.collections != b.collections || u.allocated-b.allocated >= workBytes || b.workedAt.IsZero() {
+		b.workedAt = now
 	}
-	if now.Sub(b.collectedAt) < quiet {
+	b.collections, b.allocated = u.collections, u.allocated
+	if now.Sub(b.workedAt) < quiet {
 		return false
 	}
 	// All that was allocated may be garbage by now, and what ended goroutines held.
@@ -95,5 +99,5 @@ func (b *broker) due(now time.Time, u usage) bool {
 }
 
 func (b *broker) returned(now time.Time, cost float64, u usage) {
-	*b = broker{collections: u.collections, collectedAt: now, then: u, thenAt: now, cost: cost, most: u.goroutines}
+	*b = broker{collections: u.collections, allocated: u.allocated, workedAt: now, then: u, thenAt: now, cost: cost, most: u.goroutines}
 }

@@ -39,9 +39,27 @@ func TestDue(t *testing.T) {
 			var b broker
 			b.returned(start, row.cost, base)
 			b.most = row.most
+			// The look before saw what has been allocated since.
+			before := row.now
+			before.collections = base.collections
+			assert.False(t, b.due(start, before))
 			assert.Equal(t, row.want, b.due(start.Add(row.after), row.now))
 		})
 	}
+}
+
+// While there is work nothing is returned, however rarely the heap is collected;
+// once it has ended, all that it left is.
+func TestNotDueDuringWork(t *testing.T) {
+	at, u := time.Unix(1000, 0), usage{collections: 5, allocated: 1 << 30, goroutines: 50}
+	var b broker
+	b.returned(at, 0, u)
+	for range 60 {
+		at, u.allocated = at.Add(lookEvery), u.allocated+workBytes
+		require.False(t, b.due(at, u))
+	}
+	require.False(t, b.due(at.Add(lookEvery), u))
+	require.True(t, b.due(at.Add(quiet), u))
 }
 
 // kept holds what a test allocates until it lets go of it.
