@@ -11,21 +11,8 @@ import (
 // and ErrMalformed, with the place, for anything that is not a whole and
 // intact snapshot; never a half-filled state.
 func Restore(r io.Reader) (*State, error) {
-	in := &blockReader{r: r}
-	if err := in.header(); err != nil {
-		return nil, fmt.Errorf("restore snapshot: %w", err)
-	}
 	l := loader{s: New()}
-	for l.stage != stageEnd {
-		rec, err := in.next()
-		if err == nil {
-			err = l.load(rec)
-		}
-		if err != nil {
-			return nil, fmt.Errorf("restore snapshot: block at byte %d: %w", in.start, err)
-		}
-	}
-	if err := in.atEnd(); err != nil {
+	if err := l.read(r); err != nil {
 		return nil, fmt.Errorf("restore snapshot: %w", err)
 	}
 	return l.s, nil
@@ -34,11 +21,30 @@ func Restore(r io.Reader) (*State, error) {
 // loader fills a state record by record, in the order they must have. It
 // trusts nothing: what it lets through, the rest of the package relies on.
 type loader struct {
-	s     *State
-	stage int
-	path  string // of the last node
-	dir   string // that a node was found to lie in last
-	nodes uint64
+	s             *State
+	stage         int
+	path          string // of the last node
+	dir           string // that a node was found to lie in last
+	nodes, events uint64
+	// survey, if there is one, is filled instead of the tree and the ring.
+	survey *Survey
+}
+
+func (l *loader) read(r io.Reader) error {
+	in := &blockReader{r: r}
+	if err := in.header(); err != nil {
+		return err
+	}
+	for l.stage != stageEnd {
+		rec, err := in.next()
+		if err == nil {
+			err = l.load(rec)
+		}
+		if err != nil {
+			return fmt.Errorf("block at byte %d: %w", in.start, err)
+		}
+	}
+	return in.atEnd()
 }
 
 // The stages of a snapshot, one for each kind of record.
@@ -95,6 +101,9 @@ func (l *loader) load(rec []byte) error {
 	}
 	if err := r.end(); err != nil {
 		return fmt.Errorf("record %q: %w", kind, err)
+	}
+	if l.survey != nil {
+		l.survey.add(stage, rec)
 	}
 	return nil
 }
@@ -156,6 +165,11 @@ func (l *loader) node(r *reader) {
 	if r.err != nil {
 		return
 	}
+	l.path = n.Path
+	l.nodes++
+	if l.survey != nil {
+		return
+	}
 	// Parents sort before their children.
 	if parent := parentOf(n.Path); parent != "/" && parent != l.dir {
 		if p := l.s.tree.get(parent); p == nil || !p.Dir {
@@ -164,28 +178,32 @@ func (l *loader) node(r *reader) {
 		}
 		l.dir = parent
 	}
-	l.path = n.Path
 	l.s.tree.nodes.Load(n.Path, n)
 	if n.Deadline != 0 {
 		l.s.deadlines.Set(deadline{n.Deadline, n.Path})
 	}
-	l.nodes++
 }
 
 func (l *loader) event(r *reader) {
 	e := r.event()
 	ring := l.s.ring
-	if r.err == nil && (len(ring.events) >= ring.size || len(ring.events) > 0 && e.Index != ring.next || e.Index > l.s.index) {
+	if r.err == nil && (l.events >= uint64(ring.size) || l.events > 0 && e.Index != ring.next || e.Index > l.s.index) {
 		r.fail("order of events")
 	}
-	if r.err == nil {
+	if r.err != nil {
+		return
+	}
+	l.events++
+	if l.survey == nil {
 		ring.add(e)
+	} else {
+		ring.next = e.Index + 1
 	}
 }
 
 func (l *loader) end(r *reader) {
 	s := l.s
-	for _, n := range [...]uint64{uint64(len(s.members)), uint64(len(s.removed)), l.nodes, uint64(len(s.ring.events))} {
+	for _, n := range [...]uint64{uint64(len(s.members)), uint64(len(s.removed)), l.nodes, l.events} {
 		if r.uvarint() != n {
 			r.fail("counts differ")
 		}

@@ -41,6 +41,7 @@ type Snapshot struct {
 	removed  []uint64
 	head     []byte // the state record
 	applied  LogIndex
+	index    StoreIndex
 	settings Settings
 }
 
@@ -48,12 +49,15 @@ type Snapshot struct {
 func (s *State) Snapshot() *Snapshot {
 	return &Snapshot{
 		tree: s.tree.copy(), events: s.ring.list(), members: s.members, removed: s.removed,
-		head: s.appendHead(nil), applied: s.applied, settings: s.settings,
+		head: s.appendHead(nil), applied: s.applied, index: s.index, settings: s.settings,
 	}
 }
 
 // Applied is the log index that the snapshot covers.
 func (sn *Snapshot) Applied() LogIndex { return sn.applied }
+
+// Index is the store index at that moment.
+func (sn *Snapshot) Index() StoreIndex { return sn.index }
 
 func (s *State) appendHead(b []byte) []byte {
 	b = append(b, recordState)

@@ -8,6 +8,7 @@ import (
 	"hash/crc32"
 	"io"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -139,6 +140,9 @@ func TestEveryDamageIsRefused(t *testing.T) {
 			s, err := Restore(bytes.NewReader(bad))
 			require.Error(t, err, "byte %d of %d", i, len(good))
 			require.Nil(t, s)
+			surveyed, again := SurveySnapshot(bytes.NewReader(bad))
+			require.Error(t, again, "byte %d of %d", i, len(good))
+			require.Nil(t, surveyed)
 			require.True(t, errors.Is(err, ErrMalformed) || i == len(snapshotMagic) && errors.Is(err, ErrNewerVersion), "byte %d: %v", i, err)
 		}
 		_, err := Restore(bytes.NewReader(good[:i]))
@@ -261,6 +265,8 @@ func TestRestoreTrustsNothing(t *testing.T) {
 		_, err := Restore(bytes.NewReader(seal(test.records...)))
 		assert.NoError(t, err, test.name)
 	}
+	// What only the whole tree could tell, a survey does not find.
+	hidden := []string{"a node without its directory", "a node below a key"}
 	for _, test := range (tests{
 		{"no records", nil},
 		{"no state", records(end(0, 0, 0, 0))},
@@ -315,6 +321,12 @@ func TestRestoreTrustsNothing(t *testing.T) {
 		s, err := Restore(bytes.NewReader(seal(test.records...)))
 		assert.ErrorIs(t, err, ErrMalformed, test.name)
 		assert.Nil(t, s, test.name)
+		_, err = SurveySnapshot(bytes.NewReader(seal(test.records...)))
+		if slices.Contains(hidden, test.name) {
+			assert.NoError(t, err, test.name)
+		} else {
+			assert.ErrorIs(t, err, ErrMalformed, test.name)
+		}
 	}
 }
 
@@ -390,4 +402,67 @@ func TestWritingDoesNotDouble(t *testing.T) {
 	assert.Less(t, spent, uint64(1<<20), "bytes allocated by WriteTo")
 	assert.Less(t, allocated(func() { snapshot.StateHash() }), uint64(1<<20), "bytes allocated by StateHash")
 	assert.Less(t, allocated(func() { l.s.Snapshot(); l.s.View() }), uint64(64<<10), "a copy shares what it can")
+}
+
+// TestSurvey: it counts what the snapshot holds, from what the state tells.
+func TestSurvey(t *testing.T) {
+	l := settled(t)
+	snapshot := snapshotBytes(t, l.s)
+	found, err := SurveySnapshot(iotest.OneByteReader(bytes.NewReader(snapshot)))
+	require.NoError(t, err)
+	sizes, dirs := l.s.Sizes(), uint64(0)
+	l.s.tree.nodes.Scan(func(_ string, n *Node) bool {
+		if n.Dir {
+			dirs++
+		}
+		return true
+	})
+	require.Positive(t, dirs)
+	assert.Equal(t, l.s.applied, found.Applied)
+	assert.Equal(t, l.s.index, found.Index)
+	assert.Equal(t, l.s.Snapshot().Index(), found.Index)
+	assert.EqualValues(t, sizes.Members, found.Members.Count)
+	assert.EqualValues(t, len(l.s.removed), found.Removed.Count)
+	assert.Equal(t, dirs, found.Dirs.Count)
+	assert.EqualValues(t, sizes.Nodes, found.Dirs.Count+found.Keys.Count)
+	assert.EqualValues(t, sizes.Deadlines, found.WithTTL.Count)
+	assert.EqualValues(t, sizes.Events, found.Events.Count)
+	bytes := found.Members.Bytes + found.Removed.Bytes + found.Dirs.Bytes + found.Keys.Bytes + found.Events.Bytes
+	assert.Less(t, bytes, uint64(len(snapshot)))
+	assert.Greater(t, bytes, uint64(len(snapshot))*2/3)
+	assert.Equal(t, uint64(9), found.Removed.Bytes, "a kind and an id")
+}
+
+// TestSurveyKeepsNothing: 40 MB of keys and events cost it a few megabytes
+// at a time, so that an archive from anywhere can be looked at.
+func TestSurveyKeepsNothing(t *testing.T) {
+	l := newLeader(t)
+	for i := range 20 {
+		l.must(set(fmt.Sprintf("/k%d", i), strings.Repeat("v", MaxValueBytes)))
+	}
+	snapshot := snapshotBytes(t, l.s)
+	require.Greater(t, len(snapshot), 40<<20)
+	most := uint64(0)
+	base := heap()
+	_, err := SurveySnapshot(peeked{bytes.NewReader(snapshot), func() { most = max(most, heap()) }})
+	require.NoError(t, err)
+	assert.Less(t, most, base+8<<20, "a block of the largest record, and what a string of it holds")
+}
+
+func heap() uint64 {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}
+
+// peeked calls seen before each read.
+type peeked struct {
+	io.Reader
+	seen func()
+}
+
+func (w peeked) Read(p []byte) (int, error) {
+	w.seen()
+	return w.Reader.Read(p)
 }
