@@ -1,0 +1,54 @@
+package replica
+
+import (
+	"errors"
+	"time"
+
+	"holdfast/kernel"
+)
+
+// ErrEmpty says that this member holds no state: nothing has been applied since
+// it started, and it started without a snapshot.
+var ErrEmpty = errors.New("nothing has been applied on this member yet")
+
+// Copy is a member's whole state at one moment, to be carried elsewhere.
+type Copy struct {
+	*kernel.Snapshot
+	// Term is the raft term of the last command in it.
+	Term uint64
+	// KnownLeader tells whether this member knew a leader then, LastContact how
+	// long ago it had heard from one: zero on the leader, and the time since this
+	// member's start if it has not heard from any.
+	KnownLeader bool
+	LastContact time.Duration
+}
+
+// Copy copies what this member has applied, however old it is, and whether or not
+// there is a leader; after Linearizable, it has all that Linearizable promises.
+// Writes go on meanwhile: the state is locked for as long as its ring of events
+// takes to be copied. Errors: ErrEmpty, ErrStopped, and that of an entry that could
+// not be read.
+func (r *Replica) Copy() (*Copy, error) {
+	select {
+	case <-r.stop:
+		return nil, ErrStopped
+	default:
+	}
+	n := r.node()
+	_, leader := n.LeaderWithID()
+	c := &Copy{KnownLeader: leader != "", LastContact: lastContact(n.Raft)}
+	if c.LastContact < 0 {
+		c.LastContact = time.Since(r.started)
+	}
+	s := r.state
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.broken != nil {
+		return nil, s.broken
+	}
+	if s.kernel.Applied() == 0 {
+		return nil, ErrEmpty
+	}
+	c.Snapshot, c.Term = s.kernel.Snapshot(), s.term.Load()
+	return c, nil
+}
