@@ -4,6 +4,8 @@ import (
 	"sync/atomic"
 
 	"github.com/valyala/fasthttp"
+
+	"holdfast/kernel/replica"
 )
 
 // Methods are the methods that requests are counted by; the last stands for all
@@ -33,6 +35,8 @@ type Stats struct {
 	LongPolls, Streams int
 	// ReadsSuccess and ReadsFail count reads of keys.
 	ReadsSuccess, ReadsFail uint64
+	// Snapshots are the archives that are being sent.
+	Snapshots replica.Gauge
 }
 
 // Stats gives the figures as they stand.
@@ -41,6 +45,7 @@ func (s *Server) Stats() Stats {
 		Client:       PortStats{Requests: s.requests.read(), ConnsLimit: s.limits.MaxConns},
 		Ops:          PortStats{Requests: s.opsRequests.read(), ConnsLimit: MaxOpsConns},
 		ReadsSuccess: s.getsSuccess.Load(), ReadsFail: s.getsFail.Load(),
+		Snapshots: s.snapshots.load(),
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

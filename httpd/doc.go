@@ -1,6 +1,7 @@
-// Package httpd is a member's HTTP front end: the etcd v2 API for clients,
-// and the ops port for who runs the member. docs/http-api.md lists every
-// endpoint, every limit and every difference from etcd 3.4.
+// Package httpd is a member's HTTP front end: the etcd v2 API and Consul's
+// snapshots for clients, and the ops port for who runs the member.
+// docs/http-api.md lists every endpoint, every limit and every difference from
+// etcd 3.4.
 //
 // Its promises:
 //

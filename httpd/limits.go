@@ -35,6 +35,12 @@ const (
 	// watch: they hold on to a whole state of the store, and to events.
 	listingTimeout = 5 * time.Minute
 
+	// MaxSnapshots bounds the archives that are sent to clients at a time; one
+	// more is answered with 503. Each holds on to a whole state of the store.
+	MaxSnapshots = 2
+	// snapshotTimeout bounds one altogether.
+	snapshotTimeout = 15 * time.Minute
+
 	// ShutdownTimeout bounds Shutdown, whatever its context allows.
 	ShutdownTimeout = 2 * time.Second
 

@@ -91,14 +91,14 @@ func (s *Server) sendLong(ctx *fasthttp.RequestCtx, n *kernel.Node, v *kernel.Vi
 	body := &longListing{node: n, view: v, recursive: recursive}
 	if ctx.Request.Header.IsHTTP11() {
 		conn := ctx.Conn()
-		body.renew = s.renewal(conn)
+		body.renew = s.renewal(conn, listingTimeout)
 		ctx.Response.SetBodyStream(body, -1)
 		return
 	}
 	// HTTP/1.0 has no chunks: the end of the connection ends the answer.
 	head, headOnly := appendHead(nil, ctx, false), ctx.IsHead()
 	s.takeOver(ctx, func(t *taken) bool {
-		body.renew = s.renewal(t.link)
+		body.renew = s.renewal(t.link, listingTimeout)
 		if body.renew() != nil {
 			return false
 		}
@@ -109,9 +109,9 @@ func (s *Server) sendLong(ctx *fasthttp.RequestCtx, n *kernel.Node, v *kernel.Vi
 	}, func() {})
 }
 
-// renewal moves a connection's write deadline, within the bound on a listing.
-func (s *Server) renewal(c net.Conn) func() error {
-	end := time.Now().Add(listingTimeout)
+// renewal moves a connection's write deadline, within a bound on the whole answer.
+func (s *Server) renewal(c net.Conn, most time.Duration) func() error {
+	end := time.Now().Add(most)
 	return func() error {
 		next := time.Now().Add(s.limits.WriteTimeout)
 		if next.After(end) {

@@ -55,6 +55,8 @@ func (s *Server) route(ctx *fasthttp.RequestCtx, x *exchange, query []byte) {
 		s.serveStats(ctx, s.selfStats)
 	case "/v2/stats/leader":
 		s.serveStats(ctx, s.leaderStats)
+	case "/v1/snapshot":
+		s.serveSnapshot(ctx)
 	case "/version":
 		s.serveVersion(ctx)
 	case "/health":

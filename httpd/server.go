@@ -79,6 +79,7 @@ type Server struct {
 
 	getsSuccess, getsFail atomic.Uint64
 	requests, opsRequests requestCounts
+	snapshots             snapshotGate
 	metrics               fasthttp.RequestHandler
 
 	mu sync.Mutex

@@ -35,7 +35,7 @@ func clientFlags() []cli.Flag {
 		},
 		&cli.DurationFlag{
 			Name:    "timeout",
-			Usage:   "`TIME` a command may take; a watch: to find a member that takes it",
+			Usage:   "`TIME` a command may take; a watch or a snapshot: to begin",
 			Value:   defaultTimeout,
 			Sources: cli.EnvVars("HOLDFAST_TIMEOUT"),
 			Validator: func(d time.Duration) error {

@@ -66,7 +66,7 @@ func newApp(stdin io.Reader, stdout, stderr io.Writer) *cli.Command {
 			getCommand(), setCommand(), mkCommand(), updateCommand(), rmCommand(), lsCommand(),
 			mkdirCommand(), setdirCommand(), updatedirCommand(), rmdirCommand(),
 			watchCommand(), execWatchCommand(),
-			memberCommand(), clusterHealthCommand(),
+			memberCommand(), clusterHealthCommand(), snapshotCommand(),
 			benchCommand(), walCommand(), versionCommand(), helpCommand(),
 		},
 		Action: groupAction,

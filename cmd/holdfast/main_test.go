@@ -42,7 +42,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"serve": serveCommand, "served": servedCommand, "exits": exitsCommand,
+			"serve": serveCommand, "served": servedCommand, "exits": exitsCommand, "archive": archiveCommand,
 		},
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,

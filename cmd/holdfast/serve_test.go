@@ -21,9 +21,11 @@ import (
 //
 // STATUS may be "drop" (the connection breaks after the request was read) or
 // "hang" (no answer until the client leaves). SERVER in a body stands for the
-// server's own URL.
+// server's own URL. A body "@FILE" is that file's content, and "@FILE BYTES" so
+// many bytes of it, after which the connection breaks.
 type play struct {
 	server *httptest.Server
+	file   func(name string) string
 
 	mu      sync.Mutex
 	left    []exchange
@@ -43,7 +45,7 @@ func serveCommand(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 1 || len(args) > 2 {
 		ts.Fatalf("usage: serve FILE [VARIABLE]")
 	}
-	p := &play{left: parsePlay(ts, ts.ReadFile(args[0]))}
+	p := &play{left: parsePlay(ts, ts.ReadFile(args[0])), file: ts.ReadFile}
 	p.server = httptest.NewServer(p)
 	variable := "HOLDFAST_ENDPOINTS"
 	if len(args) == 2 {
@@ -150,8 +152,29 @@ func (p *play) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("X-Etcd-Index", e.index)
 		}
 		w.WriteHeader(status)
+		if name, ok := strings.CutPrefix(strings.TrimSuffix(e.body, "\n"), "@"); ok {
+			p.sendFile(w, strings.Fields(name))
+			return
+		}
 		fmt.Fprint(w, strings.ReplaceAll(e.body, "SERVER", "http://"+r.Host))
 	}
+}
+
+// sendFile sends a file, or its beginning, in chunks.
+func (p *play) sendFile(w http.ResponseWriter, words []string) {
+	content, size := p.file(words[0]), 0
+	if len(words) < 2 {
+		fmt.Fprint(w, content)
+		return
+	}
+	if _, err := fmt.Sscan(words[1], &size); err != nil {
+		panic(fmt.Sprintf("play: size %q", words[1]))
+	}
+	fmt.Fprint(w, content[:size])
+	if err := http.NewResponseController(w).Flush(); err != nil {
+		panic(fmt.Sprintf("play: flush: %v", err))
+	}
+	panic(http.ErrAbortHandler)
 }
 
 func (p *play) take(request string) (exchange, bool) {

@@ -69,6 +69,7 @@ var httpFamilies = slices.Concat([]family{
 		},
 	},
 },
+	refusing("holdfast_http_snapshots", "", "Snapshots that are being sent to clients.", func(s *scrape) replica.Gauge { return s.http.Snapshots }),
 	refusing("holdfast_watchers", "", "Watchers parked on this member.", func(s *scrape) replica.Gauge { return s.member.Watchers }),
 	[]family{
 		counter("holdfast_watchers_lagged_total", "Watchers ended because their client did not keep up.",

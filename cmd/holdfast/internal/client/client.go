@@ -35,6 +35,7 @@ const (
 type Client struct {
 	endpoints []string // scheme://host:port, no trailing slash
 	timeout   time.Duration
+	stall     time.Duration // how long a snapshot may make no progress
 	http      *http.Client
 }
 
@@ -51,7 +52,7 @@ func New(endpoints []string, timeout time.Duration) (*Client, error) {
 			Reason:   fmt.Sprintf("is one too many, the limit is %d", MaxEndpoints),
 		}
 	}
-	c := &Client{timeout: timeout}
+	c := &Client{timeout: timeout, stall: stallTime}
 	for _, given := range endpoints {
 		endpoint, err := normalize(given)
 		if err != nil {
