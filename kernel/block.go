@@ -30,7 +30,7 @@ func (bw *blockWriter) raw(b []byte) {
 
 // record appends a record; one larger than a block gets a block of its own.
 func (bw *blockWriter) record(b []byte) {
-	if len(bw.buf) > blockHeadBytes && len(bw.buf)-blockHeadBytes+len(b)+binary.MaxVarintLen32 > snapshotBlockBytes {
+	if len(bw.buf) > blockHeadBytes && !fits(len(bw.buf)-blockHeadBytes, len(b)) {
 		bw.flush()
 	}
 	if len(bw.buf) == 0 {
@@ -47,6 +47,31 @@ func (bw *blockWriter) flush() {
 	bw.raw(bw.buf)
 	bw.buf = bw.buf[:0]
 }
+
+// blockMeter counts what a blockWriter would write.
+type blockMeter struct {
+	n    int64
+	body int // of the block that is being filled
+}
+
+func (bm *blockMeter) record(b []byte) { bm.add(len(b)) }
+
+// add counts a record of so many bytes.
+func (bm *blockMeter) add(size int) {
+	if bm.body > 0 && !fits(bm.body, size) {
+		bm.body = 0
+	}
+	if bm.body == 0 {
+		bm.n += blockHeadBytes
+	}
+	size += uvarintBytes(uint64(size))
+	bm.body += size
+	bm.n += int64(size)
+}
+
+// fits tells whether a block whose records have so many bytes has room for one
+// more.
+func fits(body, size int) bool { return body+size+binary.MaxVarintLen32 <= snapshotBlockBytes }
 
 // blockReader gives back the records of a blockWriter.
 type blockReader struct {

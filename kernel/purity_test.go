@@ -25,7 +25,7 @@ import (
 // reads a clock, randomness or the environment, starts anything, or locks
 // what the kernel calls. A new entry needs the same to be true of it.
 var allowedImports = []string{
-	"crypto/sha256", "encoding/binary", "encoding/hex", "errors", "fmt", "hash/crc32", "io",
+	"crypto/sha256", "encoding/binary", "encoding/hex", "errors", "fmt", "hash/crc32", "io", "math/bits",
 	"slices", "strconv", "strings", "unsafe",
 	"github.com/cespare/xxhash/v2", "github.com/tidwall/btree",
 }

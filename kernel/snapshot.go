@@ -79,37 +79,46 @@ func (s *State) appendHead(b []byte) []byte {
 func (sn *Snapshot) WriteTo(w io.Writer) (int64, error) {
 	out := &blockWriter{w: w}
 	out.raw(append([]byte(snapshotMagic), snapshotVersion))
-	out.record(sn.head)
+	var b []byte
+	sn.records(out.record, func(n *Node) bool {
+		b = appendNode(append(b[:0], recordNode), n)
+		out.record(b)
+		return out.err == nil
+	})
+	out.flush()
+	if out.err != nil {
+		return out.n, fmt.Errorf("write snapshot: %w", out.err)
+	}
+	return out.n, nil
+}
+
+// records hands over all records in their order, the nodes as they are, until
+// node says no.
+func (sn *Snapshot) records(record func([]byte), node func(*Node) bool) {
+	record(sn.head)
 	for i := range sn.members {
-		out.record(AppendMember([]byte{recordMember}, &sn.members[i]))
+		record(AppendMember([]byte{recordMember}, &sn.members[i]))
 	}
 	var b []byte
 	for _, id := range sn.removed {
 		b = binary.BigEndian.AppendUint64(append(b[:0], recordRemoved), id)
-		out.record(b)
+		record(b)
 	}
 	nodes := uint64(0)
 	sn.tree.nodes.Scan(func(_ string, n *Node) bool {
-		b = appendNode(append(b[:0], recordNode), n)
-		out.record(b)
 		nodes++
-		return out.err == nil
+		return node(n)
 	})
 	for _, e := range sn.events {
 		b = AppendEvent(append(b[:0], recordEvent), e)
-		out.record(b)
+		record(b)
 	}
 	b = append(b[:0], recordEnd)
 	b = binary.AppendUvarint(b, uint64(len(sn.members)))
 	b = binary.AppendUvarint(b, uint64(len(sn.removed)))
 	b = binary.AppendUvarint(b, nodes)
 	b = binary.AppendUvarint(b, uint64(len(sn.events)))
-	out.record(b)
-	out.flush()
-	if out.err != nil {
-		return out.n, fmt.Errorf("write snapshot: %w", out.err)
-	}
-	return out.n, nil
+	record(b)
 }
 
 // StateHash digests what clients can see, in its canonical form, and nothing

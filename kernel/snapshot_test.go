@@ -15,6 +15,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
 )
 
 // settled has something of everything a snapshot holds, a wrapped ring
@@ -402,6 +403,53 @@ func TestWritingDoesNotDouble(t *testing.T) {
 	assert.Less(t, spent, uint64(1<<20), "bytes allocated by WriteTo")
 	assert.Less(t, allocated(func() { snapshot.StateHash() }), uint64(1<<20), "bytes allocated by StateHash")
 	assert.Less(t, allocated(func() { l.s.Snapshot(); l.s.View() }), uint64(64<<10), "a copy shares what it can")
+}
+
+// TestMeasure: it gives the very number of bytes that are written, whatever the
+// sizes of the records, and samples of the nodes.
+func TestMeasure(t *testing.T) {
+	check := func(s *State) {
+		t.Helper()
+		nodes := 0
+		size := s.Snapshot().Measure(func(record []byte) {
+			nodes++
+			r := &reader{b: record[1:]}
+			n := r.node()
+			require.NoError(t, r.end())
+			require.Equal(t, s.tree.get(n.Path), n)
+		})
+		require.EqualValues(t, len(snapshotBytes(t, s)), size)
+		require.GreaterOrEqual(t, nodes, min(s.tree.nodes.Len(), sampledFirst))
+		require.LessOrEqual(t, nodes, sampledFirst+s.tree.nodes.Len()/sampledEach)
+	}
+	check(New())
+	check(settled(t).s)
+	rapid.Check(t, func(rt *rapid.T) {
+		l := newLeader(t)
+		for range rapid.IntRange(1, 8).Draw(rt, "keys") {
+			size := rapid.SampledFrom([]int{0, 127, 5000, 16383, snapshotBlockBytes - 40, snapshotBlockBytes, MaxValueBytes}).Draw(rt, "size")
+			size = max(0, min(size+rapid.IntRange(-40, 40).Draw(rt, "off"), MaxValueBytes))
+			c := set(fmt.Sprintf("/d%d/k%d", rapid.IntRange(0, 2).Draw(rt, "dir"), rapid.IntRange(0, 9).Draw(rt, "key")), strings.Repeat("v", size))
+			if rapid.Bool().Draw(rt, "ttl") {
+				c = withTTL(c, 1000)
+			}
+			l.do(c)
+		}
+		check(l.s)
+	})
+	l := newLeader(t)
+	for i := range 2000 {
+		l.must(set(fmt.Sprintf("/many/%d", i), strings.Repeat("v", i)))
+	}
+	check(l.s)
+	for v := uint64(1); ; v <<= 1 {
+		for _, n := range []uint64{v - 1, v, v + 1} {
+			require.Len(t, binary.AppendUvarint(nil, n), uvarintBytes(n), n)
+		}
+		if v == 1<<63 {
+			break
+		}
+	}
 }
 
 // TestSurvey: it counts what the snapshot holds, from what the state tells.

@@ -21,25 +21,25 @@ var ErrStopped = errors.New("told to stop")
 const (
 	// pieceBytes is how much is handed on at a time.
 	pieceBytes = 64 << 10
-	// sampledFirst blocks of the state are tried for how well they compress, and
-	// then each sampledEach-th.
-	sampledFirst = 4
-	sampledEach  = 64
-	// worthwhile is what a sample must shrink to at the most for the archive to
-	// be compressed by more than a code for its bytes: hardly compressible data
-	// costs a compressor that looks for repetitions four times as much.
+	// worthwhile is what samples of the state must shrink to at the most for it
+	// to be compressed at all. Data that shrinks less takes the compressor longer
+	// than a disk or network of 100 MB/s takes for what it would save, and the
+	// member's processor with it.
 	worthwhile = 0.5
 )
 
-// Write writes the archive of a state to w. The state is read twice, since a tar
-// says how long a file is before it: once for its size and for how well samples
-// of it compress, once to be written. Errors: w's, wrapped, and ErrStopped when
-// stop was closed before the end. What was written then is no archive, and Read
-// says so.
+// Write writes the archive of a state to w. A tar says how long a file is before
+// it, so the state is walked twice: to be measured, with samples of it tried for
+// how well they compress, and to be written. Errors: w's, wrapped, and ErrStopped
+// when stop was closed before the end. What was written then is no archive, and
+// Read says so.
 func Write(w io.Writer, state *kernel.Snapshot, about Meta, stop <-chan struct{}) error {
-	level, err := survey(state, &about, stop)
+	if stopped(stop) {
+		return fmt.Errorf("write archive: %w", ErrStopped)
+	}
+	level, err := measure(state, &about)
 	if err != nil {
-		return fmt.Errorf("write archive: size of the state: %w", err)
+		return fmt.Errorf("write archive: try samples: %w", err)
 	}
 	out := bufio.NewWriterSize(w, pieceBytes)
 	z, err := gzip.NewWriterLevel(out, level)
@@ -59,44 +59,26 @@ func Write(w io.Writer, state *kernel.Snapshot, about Meta, stop <-chan struct{}
 	return nil
 }
 
-// survey fills in the size of the state and chooses how to compress it.
-func survey(state *kernel.Snapshot, about *Meta, stop <-chan struct{}) (level int, err error) {
-	s := &sampler{stop: stop}
-	if s.z, err = gzip.NewWriterLevel(&s.small, gzip.BestSpeed); err != nil {
+// measure fills in the size of the state and chooses how to compress it.
+func measure(state *kernel.Snapshot, about *Meta) (level int, err error) {
+	var plain, small counter
+	z, err := gzip.NewWriterLevel(&small, gzip.BestSpeed)
+	if err != nil {
 		return 0, err
 	}
-	if about.Size, err = state.WriteTo(s); err != nil {
+	sampled := io.MultiWriter(&plain, z)
+	about.Size = state.Measure(func(record []byte) {
+		if _, failed := sampled.Write(record); failed != nil {
+			err = failed
+		}
+	})
+	if err = errors.Join(err, z.Close()); err != nil {
 		return 0, err
 	}
-	if err := s.z.Close(); err != nil {
-		return 0, err
-	}
-	if float64(s.small) <= worthwhile*float64(s.plain) {
+	if float64(small) <= worthwhile*float64(plain) {
 		return gzip.BestSpeed, nil
 	}
-	return gzip.HuffmanOnly, nil
-}
-
-// sampler compresses some of the blocks written to it.
-type sampler struct {
-	stop   <-chan struct{}
-	blocks int
-	z      *gzip.Writer
-	plain  int64   // bytes that went in
-	small  counter // and came out
-}
-
-// Write implements io.Writer. The kernel writes a block at a time.
-func (s *sampler) Write(p []byte) (int, error) {
-	if stopped(s.stop) {
-		return 0, ErrStopped
-	}
-	s.blocks++
-	if s.blocks > sampledFirst && s.blocks%sampledEach != 0 {
-		return len(p), nil
-	}
-	s.plain += int64(len(p))
-	return s.z.Write(p)
+	return gzip.NoCompression, nil
 }
 
 // counter counts what is written.
