@@ -40,14 +40,16 @@ func TestRows(t *testing.T) {
 		small(t, "bodies of 100 MiB", 1, map[string]int{tooLong: 1}),
 		small(t, "broken escapes", 1, Rows()[indexOf(t, "broken escapes")].wantOnce()),
 		small(t, "ops port: silence", 70, map[string]int{held: 63, refused: 7}),
+		small(t, "snapshots that nobody reads", 10, map[string]int{snapshotBegun: snapshotsSent, snapshotRefused: 10 - snapshotsSent}),
 		small(t, "listing everything", 5000, map[string]int{"200, 5000 keys": listings, "200, left in the middle": listingsCut, "written beside": writersAside}),
 	}
 	planted := []Row{
 		small(t, "watches, closed", 20, map[string]int{parked: 21}),
 		small(t, "half-closed connections", 20, map[string]int{silently: 20}),
+		small(t, "snapshots that nobody reads", 10, map[string]int{snapshotBegun: 10}),
 	}
 	results, err := Run(t.Context(), Config{
-		Program: process.TestProgram(t), Dir: t.TempDir(), Rows: append(slices.Clone(rows), planted...), Beside: 9,
+		Program: process.TestProgram(t), Dir: t.TempDir(), Rows: append(slices.Clone(rows), planted...), Beside: 11,
 		Progress: io.Discard,
 	})
 	require.NoError(t, err)

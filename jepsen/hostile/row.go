@@ -34,7 +34,7 @@ const descriptors = 17_000
 // Rows is the table.
 func Rows() []Row {
 	var all []Row
-	for _, part := range [][]Row{watchRows(), slowRows(), connectionRows(), bodyRows(), requestRows(), portRows(), listingRows()} {
+	for _, part := range [][]Row{watchRows(), slowRows(), connectionRows(), bodyRows(), requestRows(), portRows(), listingRows(), snapshotRows()} {
 		all = append(all, part...)
 	}
 	return all
