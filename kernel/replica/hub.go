@@ -153,6 +153,7 @@ func (h *hub) notify(path string, n *Notice) {
 	kept := list[:0]
 	for _, w := range list {
 		if n.Index >= w.since && n.Matches(w.path, w.recursive) && !w.push(n) {
+			w.listed = false
 			h.count--
 			continue
 		}
@@ -182,6 +183,7 @@ func (h *hub) add(w *Watcher) error {
 	}
 	list, _ := h.watchers.Get(w.path)
 	h.watchers.Set(w.path, append(list, w))
+	w.listed = true
 	h.count++
 	return nil
 }
@@ -189,6 +191,10 @@ func (h *hub) add(w *Watcher) error {
 func (h *hub) remove(w *Watcher) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if !w.listed {
+		return
+	}
+	w.listed = false
 	list, _ := h.watchers.Get(w.path)
 	if i := slices.Index(list, w); i >= 0 {
 		h.count--
@@ -220,6 +226,7 @@ func (h *hub) endAll(final bool) {
 	h.ended = h.ended || final
 	h.watchers.Scan(func(_ string, list []*Watcher) bool {
 		for _, w := range list {
+			w.listed = false
 			w.end()
 		}
 		return true

@@ -6,11 +6,21 @@ import (
 	"holdfast/kernel"
 )
 
+// Receiver takes the events of a watch.
+type Receiver interface {
+	// Receive is given events, oldest first, and told whether the watch has ended
+	// (its one event is among them, the client fell behind, the member stops):
+	// then nothing more comes. One call follows the other, each in a goroutine
+	// that holds up this watch only. The slice is the caller's, who may clear it.
+	Receive(events []*Notice, ended bool)
+}
+
 // Watcher receives the events of one watch.
 type Watcher struct {
 	path      string
 	recursive bool
 	stream    bool
+	listed    bool // guarded by the hub's lock
 	since     kernel.StoreIndex
 	hub       *hub
 
@@ -20,10 +30,12 @@ type Watcher struct {
 	LogIndex kernel.LogIndex
 	Term     uint64
 
-	mu    sync.Mutex
-	queue []*Notice
-	ended bool
-	wake  chan struct{} // holds one token when there is something to see
+	mu         sync.Mutex
+	queue      []*Notice
+	first      [1]*Notice // the memory of a queue that has not held more
+	to         Receiver   // nil before Deliver, and when nothing more is to be received
+	delivering bool       // a goroutine hands out the queue
+	ended      bool
 }
 
 // push queues a notice, under the hub's lock. It says no when the watcher wants no more: a one-shot
@@ -41,47 +53,81 @@ func (w *Watcher) push(n *Notice) bool {
 		w.queue = append(w.queue, n)
 		w.ended = !w.stream
 	}
-	w.signal()
+	w.wake()
 	return !w.ended
 }
 
-func (w *Watcher) signal() {
-	select {
-	case w.wake <- struct{}{}:
-	default:
+// wake sees to it that what has come is received, with mu held. A goroutine for
+// as long as there is something costs less than one that waits beside each watch.
+func (w *Watcher) wake() {
+	if w.to != nil && !w.delivering {
+		w.delivering = true
+		go w.deliver()
 	}
 }
+
+func (w *Watcher) deliver() {
+	var taken []*Notice // and its memory is where the next are queued
+	for {
+		w.mu.Lock()
+		to, ended := w.to, w.ended
+		if to == nil || len(w.queue) == 0 && !ended {
+			w.delivering = false
+			if cap(w.queue) == 0 && cap(taken) <= keptBacklog {
+				w.queue = taken[:0]
+			}
+			w.mu.Unlock()
+			return
+		}
+		taken, w.queue = w.queue, taken[:0]
+		if ended {
+			w.to, w.delivering = nil, false
+		}
+		w.mu.Unlock()
+		to.Receive(taken, ended)
+		if ended {
+			return
+		}
+		clear(taken)
+	}
+}
+
+// keptBacklog is how much room for waiting events a watcher keeps.
+const keptBacklog = 64
 
 func (w *Watcher) end() {
 	w.mu.Lock()
 	w.ended = true
-	w.signal()
+	w.wake()
 	w.mu.Unlock()
 }
 
-// Next waits until there are notices and returns all of them, oldest first.
-// It returns none when the watch has ended (its one event was delivered, the
-// client fell behind, the member stops) or when done is closed.
-func (w *Watcher) Next(done <-chan struct{}) []*Notice {
-	for {
-		w.mu.Lock()
-		list, ended := w.queue, w.ended
-		w.queue = nil
-		w.mu.Unlock()
-		if len(list) > 0 || ended {
-			return list
-		}
-		select {
-		case <-w.wake:
-		case <-done:
-			return nil
-		}
+// Take gives what a new watch already has, from the ring, and whether it has
+// ended with it.
+func (w *Watcher) Take() (events []*Notice, ended bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	events, w.queue = w.queue, nil
+	return events, w.ended
+}
+
+// Deliver begins to hand out events as they come. It is for the first caller,
+// unless Take has told the end.
+func (w *Watcher) Deliver(to Receiver) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.to = to
+	if len(w.queue) > 0 || w.ended {
+		w.wake()
 	}
 }
 
-// Close gives the watcher up. It may be called more than once.
+// Close gives the watcher up: nothing more is received, but for a call of
+// Receive that is under way. It may be called more than once.
 func (w *Watcher) Close() {
-	w.end()
+	w.mu.Lock()
+	w.ended, w.to, w.queue = true, nil, nil
+	w.mu.Unlock()
 	w.hub.remove(w)
 }
 
