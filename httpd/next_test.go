@@ -308,7 +308,7 @@ func TestPanicDuringDelivery(t *testing.T) {
 		}
 	}
 	f.server.mu.Unlock()
-	first.Receive([]*replica.Notice{nil}, true)
+	require.True(t, first.Receive([]*replica.Notice{nil}, true, false))
 	require.Contains(t, <-f.logged, "panic while serving a request")
 	require.True(t, c.closed())
 	require.Equal(t, 1, f.replica.Watchers())

@@ -46,7 +46,7 @@ func (s *Server) park(p *poll) {
 	p.taken.link.poll.Store(p)
 	s.parked(p).Add(1)
 	if s.stopping() {
-		p.end()
+		p.stop()
 	}
 }
 
@@ -123,7 +123,7 @@ func (s *Server) beginStop() {
 	s.mu.Unlock()
 	for _, l := range links {
 		if p := l.poll.Load(); p != nil {
-			p.end()
+			p.stop()
 		}
 	}
 	for _, l := range links {

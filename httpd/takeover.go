@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/valyala/fasthttp"
+
+	"holdfast/transport"
 )
 
 // taken is a connection that was taken from fasthttp to be answered on
@@ -18,6 +20,7 @@ type taken struct {
 	// read and write are the link's deadlines: one goroutine reads, and whoever
 	// writes holds the poll's lock.
 	read, write deadline
+	try         *transport.TryWriter
 }
 
 // takeOver ends fasthttp's part in a request: run answers on the bare
@@ -60,7 +63,7 @@ func take(hijacked net.Conn) (t *taken, ok bool) {
 	c.abandoned.Store(nil)
 	c.taken.Store(true)
 	// Fasthttp has told the link that it has no deadlines.
-	t = &taken{link: c.link}
+	t = &taken{link: c.link, try: transport.NewTryWriter(c.link.Conn)}
 	var buffer [1024]byte
 	for {
 		n, err := hijacked.Read(buffer[:])
@@ -93,16 +96,19 @@ func (s *Server) answerTaken(t *taken, run func(*taken) bool) (again bool) {
 	return run(t)
 }
 
-// writeUntil writes what must be accepted by a time.
-func (t *taken) writeUntil(p []byte, until time.Time) error {
+// writeUntil writes what must be accepted by a time, or, if it may not wait, as
+// much as is accepted at once.
+func (t *taken) writeUntil(p []byte, until time.Time, mayWait bool) (n int, err error) {
 	if t.write.wanted = until; t.write.due(t.server.deadlineSlack) {
 		t.write.set = until
 		if err := t.link.SetWriteDeadline(until); err != nil {
-			return err
+			return 0, err
 		}
 	}
-	_, err := t.link.Write(p)
-	return err
+	if mayWait {
+		return t.link.Write(p)
+	}
+	return t.try.TryWrite(p)
 }
 
 // readUntil sets the time until which readMore waits.

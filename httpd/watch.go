@@ -54,7 +54,9 @@ type poll struct {
 	ending atomic.Bool // the server stops
 
 	mu        sync.Mutex // held while events are written
-	out       *buffer    // not yet written
+	out       *buffer    // events gather here
+	rest      []byte     // not yet written: of out, or of an event that all watches share
+	closing   bool       // the end of the body is in rest
 	over      bool       // nothing more is written
 	again     bool       // and the connection is in order for another request
 	endedAt   time.Time
@@ -88,18 +90,16 @@ func (p *poll) begin() (ok bool) {
 	p.out = newBuffer()
 	p.out.bytes = p.appendHead(p.out.bytes)
 	events, ended := p.watcher.Take()
-	if p.gather(events) != nil {
+	if p.compose(events, ended) != nil {
 		return false
 	}
-	if ended {
-		p.finish()
-		return true
-	}
-	if p.flush() != nil {
+	if _, err := p.write(true); err != nil {
 		return false
 	}
-	p.server.park(p)
-	p.watcher.Deliver(p)
+	if !ended {
+		p.server.park(p)
+		p.watcher.Deliver(p)
+	}
 	return true
 }
 
@@ -114,33 +114,85 @@ func (p *poll) leave() {
 }
 
 // Receive implements replica.Receiver. A panic in it costs the connection only.
-func (p *poll) Receive(events []*replica.Notice, ended bool) {
-	p.mu.Lock()
+func (p *poll) Receive(events []*replica.Notice, ended, mayWait bool) (done bool) {
+	if mayWait {
+		p.mu.Lock()
+	} else if !p.mu.TryLock() {
+		return false
+	}
 	defer p.mu.Unlock()
 	if p.over {
-		return
+		return true
 	}
 	defer func() {
 		if fault := recover(); fault != nil {
 			p.server.logPanic(fault)
 			p.fail()
+			done = true
 		}
 	}()
-	err := p.gather(events)
+	done, err := p.advance(events, ended, mayWait)
 	switch {
-	case ended || errors.Is(err, errPollEnded):
-		p.finish()
-		if p.again && p.pipelined {
-			p.woken = true
-			p.taken.wakeReader()
-		}
-		return
-	case err == nil:
-		err = p.flush()
-	}
-	if err != nil {
+	case err != nil:
 		p.fail()
+		return true
+	case p.over && p.again && p.pipelined:
+		p.woken = true
+		p.taken.wakeReader()
 	}
+	return done
+}
+
+// advance sends events and, if the watch has ended, the end of the body. What an
+// earlier call has left goes first; then the events are in it.
+func (p *poll) advance(events []*replica.Notice, ended, mayWait bool) (done bool, err error) {
+	if len(p.rest) > 0 {
+		if done, err := p.write(mayWait); err != nil || !done || p.over || !ended {
+			return done, err
+		}
+		events = nil
+	}
+	if !mayWait && p.long(events) {
+		return false, nil
+	}
+	if len(events) == 1 && p.chunked && p.out == nil {
+		f := framed(events[0].Encoded(encodeFramed)) // as all watches have it
+		if p.rest = f.chunk(); ended {
+			p.end()
+			p.rest = f.whole()
+		}
+		return p.write(mayWait)
+	}
+	if err := p.compose(events, ended); err != nil {
+		return true, err
+	}
+	return p.write(mayWait)
+}
+
+// compose puts events and the end of the body into rest, as far as they have not
+// been written for their length.
+func (p *poll) compose(events []*replica.Notice, ended bool) error {
+	if err := p.gather(events); errors.Is(err, errPollEnded) {
+		ended = true
+	} else if err != nil {
+		return err
+	}
+	if ended {
+		p.end()
+	}
+	if p.out != nil {
+		p.rest = p.out.bytes
+	}
+	return nil
+}
+
+// long tells whether events do not go in one write.
+func (p *poll) long(events []*replica.Notice) bool {
+	size := 0
+	for _, e := range events {
+		size += len(p.piece(e))
+	}
+	return len(events) > 1 && size > maxPooled
 }
 
 // fail ends a watch in disorder: its connection is closed, which its goroutine
@@ -152,11 +204,11 @@ func (p *poll) fail() {
 	_ = p.taken.link.Close()
 }
 
-// end ends the watch as the server stops, behind what is being written.
-func (p *poll) end() {
+// stop ends the watch as the server stops, behind what is being written.
+func (p *poll) stop() {
 	p.ending.Store(true)
 	p.watcher.Close()
-	go p.Receive(nil, true)
+	go p.Receive(nil, true, true)
 }
 
 // errPollEnded says that a watch ended while its events were being sent. Those that
@@ -200,45 +252,66 @@ func (p *poll) piece(e *replica.Notice) []byte {
 	return f.bare()
 }
 
-// finish ends the body; without chunks the end of the connection does so. From
-// here on a shutdown may close the connection, but for what is being written, and
-// but for a request that came meanwhile.
-func (p *poll) finish() {
+// end adds the end of the body to out; without chunks the end of the connection
+// ends it. From here on a shutdown may close the connection, but for what is being
+// written, and but for a request that came meanwhile.
+func (p *poll) end() {
 	l := p.taken.link
 	p.server.unpark(p)
+	p.closing = true
 	l.answering.Store(true)
 	if !p.pipelined {
 		l.asked.Store(false)
 	}
-	if p.chunked {
-		if p.out == nil {
-			p.out = newBuffer()
-		}
-		p.out.bytes = append(p.out.bytes, lastChunk...)
+	if !p.chunked || p.out == nil && len(p.rest) > 0 {
+		return // an event is there already, with its end
 	}
-	err := p.flush()
+	if p.out == nil {
+		p.out = newBuffer()
+	}
+	p.out.bytes = append(p.out.bytes, lastChunk...)
+}
+
+// ended is behind end, when that is written.
+func (p *poll) ended() {
+	l := p.taken.link
 	l.answering.Store(false)
 	p.endedAt = time.Now()
-	p.over, p.again = true, err == nil && !p.last
-	if !p.again || p.server.stopping() && (p.pipelined || !l.asked.Load()) {
+	p.over, p.again = true, !p.last
+	if p.last || p.server.stopping() && (p.pipelined || !l.asked.Load()) {
 		p.fail()
 	}
 }
 
-// flush writes what has gathered. A client that does not read for so long
-// loses its connection, and its watch with it.
-func (p *poll) flush() error { return p.flushUntil(time.Time{}) }
+// write writes what is left, all of it if it may wait. A client that does not read
+// for so long loses its connection, and its watch with it.
+func (p *poll) write(mayWait bool) (done bool, err error) {
+	if n := len(p.rest); n > 0 {
+		if n, err = p.taken.writeUntil(p.rest, time.Now().Add(p.server.limits.WriteTimeout), mayWait); err != nil {
+			return true, err
+		}
+		p.rest = p.rest[n:]
+	}
+	if len(p.rest) > 0 {
+		return false, nil
+	}
+	p.rest = nil
+	if p.out != nil {
+		p.out.release()
+		p.out = nil
+	}
+	if p.closing {
+		p.ended()
+	}
+	return true, nil
+}
 
-// flushUntil is flush that must be done by a time, if it is not zero.
+// flushUntil writes out, of a watch that may wait, and has it done by a time.
 func (p *poll) flushUntil(until time.Time) error {
-	if p.out == nil {
-		return nil
+	if next := time.Now().Add(p.server.limits.WriteTimeout); next.Before(until) {
+		until = next
 	}
-	deadline := time.Now().Add(p.server.limits.WriteTimeout)
-	if !until.IsZero() && until.Before(deadline) {
-		deadline = until
-	}
-	err := p.taken.writeUntil(p.out.bytes, deadline)
+	_, err := p.taken.writeUntil(p.out.bytes, until, true)
 	p.out.release()
 	p.out = nil
 	return err

@@ -214,8 +214,9 @@ func largeEvents(n int) []*replica.Notice {
 func TestStreamGathersLittle(t *testing.T) {
 	bare := &widest{told: new(told)}
 	p, events := onBare(bare), largeEvents(1000)
-	require.NoError(t, p.gather(events))
-	require.NoError(t, p.flush())
+	require.NoError(t, p.compose(events, false))
+	_, err := p.write(true)
+	require.NoError(t, err)
 	require.Greater(t, bare.total, 10_000_000)
 	require.Greater(t, bare.largest, 10_000, "small ones go together")
 	require.Less(t, bare.largest, maxPooled+20_000)
@@ -230,7 +231,9 @@ func TestStreamEndsBetweenPieces(t *testing.T) {
 	bare := &widest{told: new(told)}
 	p, events := onBare(bare), largeEvents(100)
 	p.ending.Store(true)
-	require.ErrorIs(t, p.gather(events), errPollEnded)
+	done, err := p.advance(events, false, true)
+	require.NoError(t, err)
+	require.True(t, done && p.over)
 	require.Less(t, bare.total, maxPooled+20_000)
 	require.NotNil(t, events[99])
 

@@ -26,12 +26,11 @@ type seen struct {
 	mu     sync.Mutex
 	events []*Notice
 	ended  bool
-	calls  int
 	inside bool // a call is under way
 	twice  bool // two were
 }
 
-func (s *seen) Receive(events []*Notice, ended bool) {
+func (s *seen) Receive(events []*Notice, ended, _ bool) bool {
 	s.mu.Lock()
 	s.twice = s.twice || s.inside || s.ended
 	s.inside = true
@@ -41,8 +40,8 @@ func (s *seen) Receive(events []*Notice, ended bool) {
 	defer s.mu.Unlock()
 	s.events = append(s.events, events...)
 	s.ended = ended
-	s.calls++
 	s.inside = false
+	return true
 }
 
 func (s *seen) look() (events []*Notice, ended bool) {
@@ -172,10 +171,14 @@ type gate struct {
 	calls   int
 }
 
-func (g *gate) Receive(events []*Notice, _ bool) {
+func (g *gate) Receive(events []*Notice, _, mayWait bool) bool {
+	if !mayWait {
+		return false
+	}
 	g.calls++
 	g.entered <- len(events)
 	<-g.leave
+	return true
 }
 
 // A one-shot watch ends with its event; a refused one says why; all end at a

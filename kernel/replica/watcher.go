@@ -1,6 +1,7 @@
 package replica
 
 import (
+	"slices"
 	"sync"
 
 	"holdfast/kernel"
@@ -10,9 +11,11 @@ import (
 type Receiver interface {
 	// Receive is given events, oldest first, and told whether the watch has ended
 	// (its one event is among them, the client fell behind, the member stops):
-	// then nothing more comes. One call follows the other, each in a goroutine
-	// that holds up this watch only. The slice is the caller's, who may clear it.
-	Receive(events []*Notice, ended bool)
+	// then nothing more comes. One call follows the other. Unless mayWait it holds
+	// up other watches: a receiver that would have to wait says that it is not
+	// done, and is called once more, with the same and mayWait. The slice is the
+	// caller's; the receiver may clear what it is done with.
+	Receive(events []*Notice, ended, mayWait bool) (done bool)
 }
 
 // Watcher receives the events of one watch.
@@ -38,8 +41,9 @@ type Watcher struct {
 	ended      bool
 }
 
-// push queues a notice, under the hub's lock. It says no when the watcher wants no more: a one-shot
-// watch has its event, or a laggard was ended.
+// push queues a notice, and the watcher among the hub's ready ones, under the hub's
+// lock. It says no when the watcher wants no more: a one-shot watch has its event,
+// or a laggard was ended.
 func (w *Watcher) push(n *Notice) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -53,43 +57,86 @@ func (w *Watcher) push(n *Notice) bool {
 		w.queue = append(w.queue, n)
 		w.ended = !w.stream
 	}
-	w.wake()
+	if w.start() {
+		w.hub.ready = append(w.hub.ready, w)
+	}
 	return !w.ended
 }
 
-// wake sees to it that what has come is received, with mu held. A goroutine for
-// as long as there is something costs less than one that waits beside each watch.
+// wake sees to it that what has come is received, with mu held.
 func (w *Watcher) wake() {
-	if w.to != nil && !w.delivering {
-		w.delivering = true
-		go w.deliver()
+	if w.start() {
+		go deliver([]*Watcher{w})
 	}
 }
 
-func (w *Watcher) deliver() {
-	var taken []*Notice // and its memory is where the next are queued
-	for {
-		w.mu.Lock()
-		to, ended := w.to, w.ended
-		if to == nil || len(w.queue) == 0 && !ended {
-			w.delivering = false
-			if cap(w.queue) == 0 && cap(taken) <= keptBacklog {
-				w.queue = taken[:0]
-			}
-			w.mu.Unlock()
-			return
-		}
-		taken, w.queue = w.queue, taken[:0]
-		if ended {
-			w.to, w.delivering = nil, false
-		}
-		w.mu.Unlock()
-		to.Receive(taken, ended)
-		if ended {
-			return
-		}
-		clear(taken)
+// start tells whether somebody has to begin to deliver, with mu held.
+func (w *Watcher) start() bool {
+	if w.to == nil || w.delivering {
+		return false
 	}
+	w.delivering = true
+	return true
+}
+
+// deliver hands watchers what has come for them, in turns, so that none with much
+// to receive keeps the others waiting.
+func deliver(watchers []*Watcher) {
+	for len(watchers) > 0 {
+		watchers = slices.DeleteFunc(watchers, func(w *Watcher) bool { return !w.deliver() })
+	}
+}
+
+// parcel is what is received in one call.
+type parcel struct {
+	to     Receiver // nil: none any more
+	events []*Notice
+	ended  bool
+}
+
+// deliver hands out what has come, once, and tells whether more has come meanwhile.
+// It waits for nobody: for a receiver that has to wait, a goroutine of its own does.
+func (w *Watcher) deliver() (more bool) {
+	p := w.take()
+	if p.to != nil && !p.to.Receive(p.events, p.ended, false) {
+		go w.deliverWaiting(p)
+		return false
+	}
+	return w.settle(p)
+}
+
+func (w *Watcher) deliverWaiting(p parcel) {
+	for p.to != nil {
+		p.to.Receive(p.events, p.ended, true)
+		if !w.settle(p) {
+			return
+		}
+		p = w.take()
+	}
+	w.settle(p)
+}
+
+func (w *Watcher) take() parcel {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	p := parcel{w.to, w.queue, w.ended}
+	if w.queue = nil; p.ended {
+		w.to = nil
+	}
+	return p
+}
+
+// settle is behind the receipt of a parcel, whose memory is where the next ones
+// gather. It tells whether there are any; if not, delivery ends for now.
+func (w *Watcher) settle(p parcel) (more bool) {
+	clear(p.events)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.queue == nil && cap(p.events) <= keptBacklog {
+		w.queue = p.events[:0]
+	}
+	w.delivering = w.to != nil && (len(w.queue) > 0 || w.ended)
+	return w.delivering
 }
 
 // keptBacklog is how much room for waiting events a watcher keeps.
