@@ -62,9 +62,9 @@ func TestNextRequestAtAnyMoment(t *testing.T) {
 				assert.NoError(t, err)
 				e := parseEvent(t, string(body))
 				assert.Equal(t, strconv.Itoa(i), e.Node.Value)
-				c.send(watchFrom(key, kernel.StoreIndex(e.Node.ModifiedIndex+1)))
 				_, text := c.answer("GET")
 				assert.Contains(t, text, fmt.Sprintf(`"value":"%d"`, i))
+				c.send(watchFrom(key, kernel.StoreIndex(e.Node.ModifiedIndex+1)))
 			}
 			assert.NoError(t, c.Close())
 		})
@@ -105,6 +105,26 @@ func TestHangUpDuringDelivery(t *testing.T) {
 	close(stop)
 	writer.Wait()
 	f.abandoned()
+}
+
+// A client that reads late finds every event, whole and once, though they did not
+// all fit into what lies between.
+func TestLateReaderMissesNothing(t *testing.T) {
+	f := newFixture(t, Limits{WriteTimeout: time.Hour})
+	c := f.dial()
+	c.send(request("GET", "/v2/keys/k?wait=true&stream=true", ""))
+	lines := bufio.NewReader(c.head("GET").Body)
+	const events = 500
+	padding := strings.Repeat("x", 1000)
+	for i := range events {
+		f.put("/k", fmt.Sprint(i, padding))
+	}
+	for i := range events {
+		line, err := lines.ReadString('\n')
+		require.NoError(t, err)
+		require.Equal(t, fmt.Sprint(i, padding), parseEvent(t, line).Node.Value)
+	}
+	require.Equal(t, 1, f.replica.Watchers())
 }
 
 // A client that reads nothing holds up nobody else, and what waits for it is bounded.
@@ -175,6 +195,41 @@ func TestShutdownDuringDelivery(t *testing.T) {
 	close(stop)
 	writer.Wait()
 	f.abandoned()
+}
+
+// stopper is a connection on which the server is stopped while it is written.
+type stopper struct {
+	*told
+	stop         func()
+	closed, torn bool
+}
+
+func (c *stopper) Write(p []byte) (int, error) {
+	c.stop()
+	c.torn = c.closed
+	return len(p), nil
+}
+
+func (c *stopper) Close() error {
+	c.closed = true
+	return nil
+}
+
+// A shutdown that comes while the end of a watch is written waits for it; then
+// nothing is to be answered, and the connection is closed.
+func TestShutdownDuringTheEnd(t *testing.T) {
+	f := newFixture(t, Limits{})
+	bare := &stopper{told: new(told), stop: f.server.beginStop}
+	p := onBare(bare)
+	w, err := f.replica.Watch("/k", false, false, 0)
+	require.NoError(t, err)
+	p.server, p.watcher, p.taken.link.server, p.taken.link.count = f.server, w, f.server, new(int)
+	var refused uint64
+	require.True(t, f.server.remember(p.taken.link, 1, &refused))
+	p.taken.link.asked.Store(true)
+	require.True(t, p.Receive(nil, true, true))
+	require.False(t, bare.torn)
+	require.True(t, bare.closed)
 }
 
 // What follows a watch on its connection is answered as on a connection of its own.
@@ -283,10 +338,13 @@ func TestSilenceAroundAWatch(t *testing.T) {
 	p.taken.read.set = longAgo // it has passed
 	require.True(t, look())
 	require.Equal(t, 2, bare.reads)
+	p.woken = true // and was not asleep
+	require.True(t, look())
+	require.Equal(t, 3, bare.reads)
 
 	p.over, p.again, p.endedAt = true, true, time.Now().Add(-idle/2)
 	require.True(t, look())
-	require.Equal(t, 3, bare.reads, "sooner than it was told")
+	require.Equal(t, 4, bare.reads, "sooner than it was told")
 	require.WithinDuration(t, p.endedAt.Add(idle), p.taken.read.set, 0)
 	p.endedAt = time.Now().Add(-idle)
 	require.False(t, look())
