@@ -16,9 +16,12 @@ type link struct {
 	number uint64 // in the order of accepts
 	count  *int   // of the links of one port, guarded by Server.mu
 	closed sync.Once
-	// asked tells that something has come that is to be answered: without it
-	// a shutdown may close the link at once.
-	asked atomic.Bool
+	// asked tells that something has come that is to be answered, answering that
+	// an answer is being written: without either a shutdown may close the link at
+	// once. It looks at asked first, and who answers sets answering first.
+	asked, answering atomic.Bool
+	// poll is the watch that waits for an event here, if any.
+	poll atomic.Pointer[poll]
 }
 
 // Read implements io.Reader.
@@ -152,30 +155,6 @@ func (c *session) Close() error {
 		c.drain()
 	}
 	return c.link.Close()
-}
-
-// take gets the link out of fasthttp's hands, with what was read from it and
-// not used. Hijacked is what a hijack handler is given: fasthttp's wrapper,
-// which serves other connections once the handler has returned.
-func take(hijacked net.Conn) (l *link, ahead []byte, ok bool) {
-	wrapper, ok := hijacked.(interface{ UnsafeConn() net.Conn })
-	if !ok {
-		return nil, nil, false
-	}
-	c, ok := wrapper.UnsafeConn().(*session)
-	if !ok {
-		return nil, nil, false
-	}
-	c.abandoned.Store(nil)
-	c.taken.Store(true)
-	var buffer [1024]byte
-	for {
-		n, err := hijacked.Read(buffer[:])
-		ahead = append(ahead, buffer[:n]...)
-		if err != nil || n == 0 {
-			return c.link, append(ahead, c.ahead...), true
-		}
-	}
 }
 
 // listener turns accepted connections into links and keeps their number

@@ -51,7 +51,7 @@ func (s *Server) Stats() Stats {
 	defer s.mu.Unlock()
 	out.Client.Conns, out.Client.ConnsRefused = s.clientLinks, s.clientRefused
 	out.Ops.Conns, out.Ops.ConnsRefused = s.opsLinks, s.opsRefused
-	out.LongPolls, out.Streams = s.longPolls, s.streams
+	out.LongPolls, out.Streams = int(s.longPolls.Load()), int(s.streams.Load())
 	return out
 }
 
@@ -62,6 +62,9 @@ type requestCounts [len(Methods)][len(Classes)]atomic.Uint64
 func (c *requestCounts) count(ctx *fasthttp.RequestCtx) {
 	c[methodNumber(ctx.Method())][classNumber(ctx.Response.StatusCode())].Add(1)
 }
+
+// watch counts a watch that began without fasthttp.
+func (c *requestCounts) watch() { c[0][classNumber(fasthttp.StatusOK)].Add(1) }
 
 // unread counts the answer to what was no request.
 func (c *requestCounts) unread(status int) { c[len(Methods)-1][classNumber(status)].Add(1) }

@@ -1,6 +1,7 @@
 package httpd
 
 import (
+	"bytes"
 	"strconv"
 	"time"
 	"unicode/utf8"
@@ -182,7 +183,37 @@ func eventBytes(e *kernel.Event) int {
 	return size
 }
 
-// encodeEvent is an event in a buffer of its own, for Notice.Encoded.
-func encodeEvent(e *kernel.Event) []byte {
-	return appendEvent(make([]byte, 0, eventBytes(e)), e, false)
+// framed is an event as the one chunk of a body and the end of that body:
+//
+//	length in hex CRLF event CRLF 0 CRLF CRLF
+//
+// It is made once for all watches, and each sends what it needs of it.
+type framed []byte
+
+const (
+	lastChunk = "0\r\n\r\n"
+	// maxLengthLine is the longest first line of a chunk: eight digits, CRLF.
+	maxLengthLine = 10
+)
+
+// encodeFramed is framed in a buffer of its own, for Notice.Encoded.
+func encodeFramed(e *kernel.Event) []byte {
+	const after = "\r\n" + lastChunk
+	b := appendEvent(make([]byte, maxLengthLine, maxLengthLine+eventBytes(e)+len(after)), e, false)
+	var line [maxLengthLine]byte
+	length := append(strconv.AppendUint(line[:0], uint64(len(b)-maxLengthLine), 16), "\r\n"...)
+	from := maxLengthLine - len(length)
+	copy(b[from:], length)
+	return append(b, after...)[from:]
+}
+
+// whole is the event and the end of the body.
+func (f framed) whole() []byte { return f }
+
+// chunk is the event, framed.
+func (f framed) chunk() []byte { return f[:len(f)-len(lastChunk)] }
+
+// bare is the event for a body without chunks.
+func (f framed) bare() []byte {
+	return f[bytes.IndexByte(f, '\n')+1 : len(f)-len("\r\n"+lastChunk)]
 }

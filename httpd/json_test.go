@@ -82,7 +82,10 @@ func TestEvents(t *testing.T) {
 	} {
 		require.Equal(t, c.want+"\n", string(appendEvent(nil, &c.event, c.bare)))
 		if !c.bare {
-			require.Equal(t, c.want+"\n", string(encodeEvent(&c.event)))
+			f := framed(encodeFramed(&c.event))
+			require.Equal(t, c.want+"\n", string(f.bare()))
+			require.Equal(t, fmt.Sprintf("%x\r\n%s\n\r\n", len(c.want)+1, c.want), string(f.chunk()))
+			require.Equal(t, string(f.chunk())+lastChunk, string(f.whole()))
 		}
 	}
 }

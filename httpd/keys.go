@@ -57,7 +57,7 @@ func (s *Server) serveKeys(ctx *fasthttp.RequestCtx, x *exchange, query []byte) 
 		return
 	}
 	switch {
-	case isGet && x.request.wait && !x.request.quorum:
+	case isGet && x.request.watches():
 		s.watch(ctx, x)
 	case reads:
 		s.read(ctx, x)

@@ -23,6 +23,10 @@ type keysRequest struct {
 	hasPrevExist     bool
 }
 
+// watches tells whether a GET is a watch; quorum makes a read of it even with wait,
+// as in etcd.
+func (q *keysRequest) watches() bool { return q.wait && !q.quorum }
+
 const keysPrefix = "/v2/keys"
 
 // keyOf is the key that a clean path of the keys API names.

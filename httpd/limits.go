@@ -69,9 +69,10 @@ const (
 	// idleWorkerTime is how long, and at most twice, the goroutine of a
 	// connection that has ended waits for another, its stack with it.
 	idleWorkerTime = time.Second
-	// hangupBuffer is the size of the reads that wait for a watcher's hang-up.
-	hangupBuffer = 256
-	// nextBuffer is the size of the read that waits, behind a watch, for the
-	// next request.
-	nextBuffer = 2048
+	// aheadBuffer is how much a connection that is watched on can take of the next
+	// request in one read; it has grown to a longer one, up to maxPipelined.
+	aheadBuffer = 512
+	// nextHeadBytes bounds the head of a watch that follows a watch without
+	// fasthttp's server; a longer one costs more.
+	nextHeadBytes = 4096
 )

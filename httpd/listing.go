@@ -96,7 +96,7 @@ func (s *Server) sendLong(ctx *fasthttp.RequestCtx, n *kernel.Node, v *kernel.Vi
 		return
 	}
 	// HTTP/1.0 has no chunks: the end of the connection ends the answer.
-	head, headOnly := appendHead(nil, ctx, false), ctx.IsHead()
+	head, headOnly := appendHead(nil, ctx), ctx.IsHead()
 	s.takeOver(ctx, func(t *taken) bool {
 		body.renew = s.renewal(t.link, listingTimeout)
 		if body.renew() != nil {

@@ -82,17 +82,19 @@ type Server struct {
 	snapshots             snapshotGate
 	metrics               fasthttp.RequestHandler
 
+	longPolls, streams atomic.Int64 // parked
+	stop               atomic.Bool  // set with mu held
+	// watchHead is what the heads of all watches have in common.
+	watchHead []byte
+
 	mu sync.Mutex
 	// clientLinks and opsLinks count the links of either port.
 	clientLinks, opsLinks     int
 	clientRefused, opsRefused uint64 // links beyond the limit
-	longPolls, streams        int    // of polls
 	links                     map[*link]struct{}
-	polls                     map[*poll]struct{}
-	numbered                  uint64 // links and polls so far
+	numbered                  uint64 // links so far
 	listeners                 []net.Listener
 	takenNow                  int
-	stop                      bool
 	changed                   chan struct{} // gets a token when takenNow shrinks in a shutdown
 }
 
@@ -100,7 +102,7 @@ type Server struct {
 func New(cfg Config) *Server {
 	s := &Server{
 		replica: cfg.Replica, version: cfg.Version, build: cfg.Build, limits: cfg.Limits.complete(), logf: cfg.Logf,
-		links: map[*link]struct{}{}, polls: map[*poll]struct{}{}, changed: make(chan struct{}, 1),
+		links: map[*link]struct{}{}, changed: make(chan struct{}, 1),
 	}
 	if s.logf == nil {
 		s.logf = func(string, ...any) {}
@@ -110,6 +112,7 @@ func New(cfg Config) *Server {
 	}
 	s.deadlineSlack = s.limits.deadlineSlack()
 	s.clusterID = strconv.AppendUint(nil, s.replica.Status().ClusterID, 16)
+	s.watchHead = s.newWatchHead()
 	s.http = s.newHTTP(s.handle, &s.requests)
 	s.ops = s.newHTTP(s.OpsHandler, &s.opsRequests)
 	return s
@@ -171,7 +174,7 @@ func (s *Server) ServeOps(ln net.Listener) error {
 
 func (s *Server) serve(server *fasthttp.Server, ln net.Listener) error {
 	s.mu.Lock()
-	stopped := s.stop
+	stopped := s.stopping()
 	s.listeners = append(s.listeners, ln)
 	s.mu.Unlock()
 	if stopped {

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net"
 	"slices"
+	"sync/atomic"
 
 	"github.com/valyala/fasthttp"
 )
@@ -17,7 +18,7 @@ import (
 func (s *Server) remember(l *link, limit int, refused *uint64) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.stop {
+	if s.stopping() {
 		return false
 	}
 	if *l.count >= limit {
@@ -40,31 +41,23 @@ func (s *Server) forget(l *link) {
 	s.mu.Unlock()
 }
 
-// park registers a poll to be ended by a shutdown; no if that has begun.
-func (s *Server) park(p *poll) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.stop {
-		return false
+// park has a poll ended by a shutdown, at once if that has begun.
+func (s *Server) park(p *poll) {
+	p.taken.link.poll.Store(p)
+	s.parked(p).Add(1)
+	if s.stopping() {
+		p.stop()
 	}
-	s.numbered++
-	p.number = s.numbered
-	s.polls[p] = struct{}{}
-	*s.parked(p)++
-	return true
 }
 
 func (s *Server) unpark(p *poll) {
-	s.mu.Lock()
-	if _, known := s.polls[p]; known {
-		delete(s.polls, p)
-		*s.parked(p)--
+	if p.taken.link.poll.CompareAndSwap(p, nil) {
+		s.parked(p).Add(-1)
 	}
-	s.mu.Unlock()
 }
 
-// parked is how many polls like p there are, with mu held.
-func (s *Server) parked(p *poll) *int {
+// parked is how many polls like p there are.
+func (s *Server) parked(p *poll) *atomic.Int64 {
 	if p.stream {
 		return &s.streams
 	}
@@ -87,11 +80,7 @@ func (s *Server) endTaken() {
 	}
 }
 
-func (s *Server) stopping() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.stop
-}
+func (s *Server) stopping() bool { return s.stop.Load() }
 
 // Shutdown stops serving: no new connections, watches end with a complete
 // answer, requests under way finish. What is left when ctx ends, or after
@@ -126,18 +115,19 @@ func (s *Server) Shutdown(ctx context.Context) error {
 // asked yet.
 func (s *Server) beginStop() {
 	s.mu.Lock()
-	s.stop = true
+	s.stop.Store(true)
 	for _, ln := range s.listeners {
 		_ = ln.Close() // fasthttp does so too, except to one it has not got yet
 	}
-	polls := slices.SortedFunc(maps.Keys(s.polls), func(a, b *poll) int { return cmp.Compare(a.number, b.number) })
 	links := s.sortedLinks()
 	s.mu.Unlock()
-	for _, p := range polls {
-		p.end()
+	for _, l := range links {
+		if p := l.poll.Load(); p != nil {
+			p.stop()
+		}
 	}
 	for _, l := range links {
-		if !l.asked.Load() {
+		if !l.asked.Load() && !l.answering.Load() {
 			_ = l.Close()
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strconv"
 	"strings"
@@ -190,20 +191,32 @@ func TestReaderThatNeverReads(t *testing.T) {
 		defer f.server.mu.Unlock()
 		return f.server.clientLinks == 0 && f.server.takenNow == 0
 	})
+	require.Zero(t, f.server.Stats().Streams)
+}
+
+// onBare is a stream on a connection that is looked at from below.
+func onBare(bare net.Conn) *poll {
+	server := &Server{limits: Limits{}.complete()}
+	return &poll{server: server, stream: true, chunked: true, taken: &taken{link: &link{Conn: bare, server: server}}}
+}
+
+func largeEvents(n int) []*replica.Notice {
+	events := make([]*replica.Notice, n)
+	for i := range events {
+		events[i] = &replica.Notice{Event: &kernel.Event{
+			Action: kernel.ActionSet, Node: &kernel.Node{Path: "/k", Value: strings.Repeat("v", 10_000)},
+		}}
+	}
+	return events
 }
 
 // A stream with many large events to send holds no copy of all of them.
 func TestStreamGathersLittle(t *testing.T) {
 	bare := &widest{told: new(told)}
-	p := &poll{server: &Server{limits: Limits{}.complete()}, stream: true, chunked: true}
-	one := &kernel.Event{Action: kernel.ActionSet, Node: &kernel.Node{Path: "/k", Value: strings.Repeat("v", 10_000)}}
-	var events []*replica.Notice
-	for range 1000 {
-		events = append(events, &replica.Notice{Event: one})
-	}
-	to := &taken{link: &link{Conn: bare}}
-	require.NoError(t, p.gather(to, events))
-	require.NoError(t, p.flush(to))
+	p, events := onBare(bare), largeEvents(1000)
+	require.NoError(t, p.compose(events, false))
+	_, err := p.write(true)
+	require.NoError(t, err)
 	require.Greater(t, bare.total, 10_000_000)
 	require.Greater(t, bare.largest, 10_000, "small ones go together")
 	require.Less(t, bare.largest, maxPooled+20_000)
@@ -216,23 +229,21 @@ func TestStreamGathersLittle(t *testing.T) {
 // that is slow has so long for all of it, not for each piece.
 func TestStreamEndsBetweenPieces(t *testing.T) {
 	bare := &widest{told: new(told)}
-	p := &poll{server: &Server{limits: Limits{}.complete()}, stream: true, chunked: true, done: make(chan struct{})}
-	p.end()
-	events := make([]*replica.Notice, 100)
-	for i := range events {
-		events[i] = &replica.Notice{Event: &kernel.Event{Action: kernel.ActionSet, Node: &kernel.Node{Path: "/k", Value: strings.Repeat("v", 10_000)}}}
-	}
-	to := &taken{link: &link{Conn: bare}}
-	require.ErrorIs(t, p.gather(to, events), errPollEnded)
+	p, events := onBare(bare), largeEvents(100)
+	p.ending.Store(true)
+	done, err := p.advance(events, false, true)
+	require.NoError(t, err)
+	require.True(t, done && p.over)
 	require.Less(t, bare.total, maxPooled+20_000)
 	require.NotNil(t, events[99])
 
+	more := func() { p.out = &buffer{[]byte("more")} }
 	until := time.Now().Add(time.Second)
-	p.out = []byte("more")
-	require.NoError(t, p.flushUntil(to, until))
+	more()
+	require.NoError(t, p.flushUntil(until))
 	require.Equal(t, until, bare.deadline, "sooner than the time for a piece")
-	p.out = []byte("more")
-	require.NoError(t, p.flushUntil(to, time.Now().Add(time.Hour)))
+	more()
+	require.NoError(t, p.flushUntil(time.Now().Add(time.Hour)))
 	require.WithinRange(t, bare.deadline, until, time.Now().Add(DefaultWriteTimeout))
 }
 

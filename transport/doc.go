@@ -8,6 +8,7 @@
 //   - [Network]: listen and dial, the whole contract.
 //   - [TCP]: the operating system's TCP.
 //   - [NewMemory]: an in-process network whose links can be cut, for tests.
+//   - [TryWriter]: writing to a connection of any of them what it takes at once.
 //   - [Mux] and [DialProto]: several protocols behind one listening port.
 //   - raftrpc, a package of its own: raft's transport on top of a Network.
 //

@@ -99,7 +99,12 @@ func (c *memConn) Read(b []byte) (int, error) {
 	}
 }
 
-func (c *memConn) Write(b []byte) (int, error) {
+func (c *memConn) Write(b []byte) (int, error) { return c.write(b, true) }
+
+// tryWrite implements nonblocking.
+func (c *memConn) tryWrite(b []byte) (int, error) { return c.write(b, false) }
+
+func (c *memConn) write(b []byte, wait bool) (int, error) {
 	c.m.mu.Lock()
 	defer c.m.mu.Unlock()
 	p := c.wr
@@ -119,7 +124,7 @@ func (c *memConn) Write(b []byte) (int, error) {
 			written += n
 			p.cond.Broadcast()
 		}
-		if written == len(b) {
+		if written == len(b) || !wait {
 			return written, nil
 		}
 		p.cond.Wait()

@@ -222,3 +222,55 @@ func TestNetworkDialWithAnEndedContext(t *testing.T) {
 		require.Error(t, err)
 	})
 }
+
+// What is written without waiting arrives as what is written otherwise; who does
+// not read stops it, and it does not wait for him.
+func TestNetworkTryWrite(t *testing.T) {
+	eachNetwork(t, func(t *testing.T, nw Network, l net.Listener) {
+		a, b := connect(t, nw, l)
+		try := NewTryWriter(a)
+		n, err := try.TryWrite([]byte("first"))
+		require.NoError(t, err)
+		require.Equal(t, 5, n)
+		sent, block := 5, bytes.Repeat([]byte("x"), 64<<10)
+		for full := 0; full < 10; { // a kernel may find room after a while
+			n, err := try.TryWrite(block)
+			require.NoError(t, err)
+			if sent += n; n < len(block) {
+				full++
+			}
+		}
+		got := make([]byte, sent)
+		_, err = io.ReadFull(b, got)
+		require.NoError(t, err)
+		require.Equal(t, "firstx", string(got[:6]))
+		require.Empty(t, bytes.Trim(got[5:], "x"))
+
+		require.NoError(t, a.Close())
+		_, err = try.TryWrite(block)
+		require.ErrorIs(t, err, net.ErrClosed)
+	})
+}
+
+// To an end that is gone nothing is written without an error for ever.
+func TestNetworkTryWriteAfterThePeerClosed(t *testing.T) {
+	eachNetwork(t, func(t *testing.T, nw Network, l net.Listener) {
+		a, b := connect(t, nw, l)
+		require.NoError(t, b.Close())
+		try := NewTryWriter(a)
+		require.Eventually(t, func() bool {
+			_, err := try.TryWrite(make([]byte, 4<<10))
+			return err != nil
+		}, 10*time.Second, time.Millisecond)
+	})
+}
+
+// A connection of which nothing is known takes nothing.
+func TestTryWriteToAnyConnection(t *testing.T) {
+	near, far := net.Pipe()
+	defer near.Close()
+	defer far.Close()
+	n, err := NewTryWriter(near).TryWrite([]byte{1})
+	require.NoError(t, err)
+	require.Zero(t, n)
+}

@@ -298,7 +298,12 @@ func (c *simConn) Read(p []byte) (int, error) {
 	}
 }
 
-func (c *simConn) Write(p []byte) (int, error) {
+func (c *simConn) Write(p []byte) (int, error) { return c.write(p, true) }
+
+// tryWrite implements nonblocking.
+func (c *simConn) tryWrite(p []byte) (int, error) { return c.write(p, false) }
+
+func (c *simConn) write(p []byte, wait bool) (int, error) {
 	c.wmu.Lock()
 	defer c.wmu.Unlock()
 	sent := 0
@@ -317,6 +322,9 @@ func (c *simConn) Write(p []byte) (int, error) {
 		}
 		if errno := syscall.Errno(-got); errno != syscall.EAGAIN {
 			return sent, c.fail("write", errno)
+		}
+		if !wait {
+			return sent, nil
 		}
 		if c.writeLimit.passed() {
 			return sent, c.fail("write", os.ErrDeadlineExceeded)

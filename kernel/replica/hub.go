@@ -19,6 +19,8 @@ const (
 	// maxHubQueue bounds the events that wait for the hub; the apply loop
 	// waits when it is full, so that no event is ever passed over.
 	maxHubQueue = 8192
+	// deliverGroup is how many watchers one goroutine hands an event.
+	deliverGroup = 64
 )
 
 // Notice is an event on its way to watchers, encoded once for all of them.
@@ -44,8 +46,9 @@ type hub struct {
 	mu       sync.Mutex
 	watchers btree.Map[string, []*Watcher]
 	count    int
-	refused  uint64 // MaxWatchers were parked
-	lagged   uint64 // watchers ended over MaxWatchBacklog
+	ready    []*Watcher // have something; only the hub's goroutine touches them
+	refused  uint64     // MaxWatchers were parked
+	lagged   uint64     // watchers ended over MaxWatchBacklog
 	ended    bool
 
 	queueMu sync.Mutex
@@ -91,13 +94,17 @@ func (h *hub) run() {
 		h.queueMu.Unlock()
 		// The lock is taken anew for each event: who begins to watch holds up
 		// the apply loop while waiting for it.
-		for _, e := range batch {
+		for i, e := range batch {
 			h.mu.Lock()
 			if h.count > 0 {
 				h.dispatch(e)
 			}
 			h.mu.Unlock()
+			if i%deliverGroup == deliverGroup-1 || len(h.ready) >= deliverGroup {
+				h.deliver()
+			}
 		}
+		h.deliver()
 		if closed {
 			return
 		}
@@ -106,6 +113,16 @@ func (h *hub) run() {
 			<-h.wake
 		}
 	}
+}
+
+// deliver has the ready watchers handed what they have, many by one goroutine: one
+// for each costs more than what it does. Several share the work of a large number.
+func (h *hub) deliver() {
+	for group := range slices.Chunk(h.ready, deliverGroup) {
+		go deliver(slices.Clone(group))
+	}
+	clear(h.ready)
+	h.ready = h.ready[:0]
 }
 
 // dispatch gives one event to the watchers it belongs to: those at its path
@@ -153,6 +170,7 @@ func (h *hub) notify(path string, n *Notice) {
 	kept := list[:0]
 	for _, w := range list {
 		if n.Index >= w.since && n.Matches(w.path, w.recursive) && !w.push(n) {
+			w.listed = false
 			h.count--
 			continue
 		}
@@ -182,6 +200,7 @@ func (h *hub) add(w *Watcher) error {
 	}
 	list, _ := h.watchers.Get(w.path)
 	h.watchers.Set(w.path, append(list, w))
+	w.listed = true
 	h.count++
 	return nil
 }
@@ -189,6 +208,10 @@ func (h *hub) add(w *Watcher) error {
 func (h *hub) remove(w *Watcher) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if !w.listed {
+		return
+	}
+	w.listed = false
 	list, _ := h.watchers.Get(w.path)
 	if i := slices.Index(list, w); i >= 0 {
 		h.count--
@@ -220,6 +243,7 @@ func (h *hub) endAll(final bool) {
 	h.ended = h.ended || final
 	h.watchers.Scan(func(_ string, list []*Watcher) bool {
 		for _, w := range list {
+			w.listed = false
 			w.end()
 		}
 		return true

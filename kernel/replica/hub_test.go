@@ -3,7 +3,11 @@ package replica
 import (
 	"context"
 	"fmt"
+	"runtime"
+	"slices"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
@@ -17,21 +21,52 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("holdfast/kernel/replica.(*incarnation).await.func1"))
 }
 
+// seen is a receiver that keeps what it is given.
+type seen struct {
+	mu     sync.Mutex
+	events []*Notice
+	ended  bool
+	inside bool // a call is under way
+	twice  bool // two were
+}
+
+func (s *seen) Receive(events []*Notice, ended, _ bool) bool {
+	s.mu.Lock()
+	s.twice = s.twice || s.inside || s.ended
+	s.inside = true
+	s.mu.Unlock()
+	runtime.Gosched() // for a second call to come in, if one may
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.events = append(s.events, events...)
+	s.ended = ended
+	s.inside = false
+	return true
+}
+
+func (s *seen) look() (events []*Notice, ended bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.events), s.ended
+}
+
 // collect reads a watcher until n events have come or it ends.
 func collect(t *testing.T, w *Watcher, n int) []*Notice {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), limit)
-	defer cancel()
-	var got []*Notice
-	for len(got) < n {
-		list := w.Next(ctx.Done())
-		require.NoError(t, ctx.Err(), "got %d of %d events", len(got), n)
-		if len(list) == 0 {
-			return got
-		}
-		got = append(got, list...)
+	s := new(seen)
+	events, ended := w.Take()
+	s.events = append(s.events, events...)
+	if ended {
+		return s.events
 	}
-	return got
+	w.Deliver(s)
+	require.Eventually(t, func() bool {
+		events, ended := s.look()
+		return len(events) >= n || ended
+	}, limit, time.Millisecond)
+	require.False(t, s.twice)
+	events, _ = s.look()
+	return events
 }
 
 // Streams that begin anywhere in the ring, while writes go on, see every event
@@ -76,8 +111,74 @@ func TestLaggardIsEnded(t *testing.T) {
 		require.NoError(t, err)
 	}
 	c.eventually("ended", func() bool { return r.Watchers() == 0 })
-	require.Empty(t, w.Next(nil))
+	events, ended := w.Take()
+	require.Empty(t, events)
+	require.True(t, ended)
 	w.Close()
+}
+
+// Who takes long over its events is given the next ones together, afterwards; the
+// others do not wait for it; and nothing comes behind the end, or behind Close.
+func TestDelivery(t *testing.T) {
+	h := newHub()
+	defer h.close()
+	slow, fast := &gate{entered: make(chan int), leave: make(chan struct{})}, new(seen)
+	var watchers []*Watcher
+	for _, to := range []Receiver{slow, fast} {
+		w := &Watcher{path: "/k", stream: true, hub: h}
+		require.NoError(t, h.add(w))
+		w.Deliver(to)
+		watchers = append(watchers, w)
+	}
+	publish := func(n int) {
+		for range n {
+			h.publish([]*kernel.Event{{Action: kernel.ActionSet, Index: 1, Node: &kernel.Node{Path: "/k"}}})
+		}
+	}
+	has := func(n int) {
+		require.Eventually(t, func() bool {
+			events, _ := fast.look()
+			return len(events) == n
+		}, limit, time.Millisecond)
+	}
+	publish(1)
+	require.Equal(t, 1, <-slow.entered)
+	publish(99)
+	has(100)
+	slow.leave <- struct{}{}
+	require.Equal(t, 99, <-slow.entered, "all that had gathered")
+	publish(1)
+	has(101)
+	watchers[0].Close()
+	slow.leave <- struct{}{}
+	watchers[1].end()
+	require.Eventually(t, func() bool {
+		_, ended := fast.look()
+		return ended
+	}, limit, time.Millisecond)
+	publish(1)
+	h.close()
+	require.False(t, fast.twice)
+	events, _ := fast.look()
+	require.Len(t, events, 101)
+	require.Equal(t, 2, slow.calls, "what came before Close and was not handed out is not")
+}
+
+// gate is a receiver that is held until it may leave.
+type gate struct {
+	entered chan int
+	leave   chan struct{}
+	calls   int
+}
+
+func (g *gate) Receive(events []*Notice, _, mayWait bool) bool {
+	if !mayWait {
+		return false
+	}
+	g.calls++
+	g.entered <- len(events)
+	<-g.leave
+	return true
 }
 
 // A one-shot watch ends with its event; a refused one says why; all end at a
@@ -92,7 +193,6 @@ func TestWatchEnds(t *testing.T) {
 	got := collect(t, w, 1)
 	require.Len(t, got, 1)
 	require.Equal(t, "1", got[0].Node.Value)
-	require.Empty(t, w.Next(nil))
 
 	for i := range kernel.DefaultHistoryEvents + 10 {
 		_, err := r.Propose(context.Background(), set("/b", fmt.Sprint(i)))
@@ -106,7 +206,7 @@ func TestWatchEnds(t *testing.T) {
 	w, err = r.Watch("/a", false, false, 0)
 	require.NoError(t, err)
 	c.stop(0)
-	require.Empty(t, w.Next(nil))
+	require.Empty(t, collect(t, w, 1))
 	_, err = r.Watch("/a", false, false, 0)
 	require.ErrorIs(t, err, ErrStopped)
 }

@@ -76,7 +76,7 @@ func TestRefusalsAreCounted(t *testing.T) {
 	defer h.close()
 	h.count = MaxWatchers
 	require.ErrorIs(t, h.add(&Watcher{}), ErrTooManyWatchers)
-	w := &Watcher{hub: h, stream: true, wake: make(chan struct{}, 1)}
+	w := &Watcher{hub: h, stream: true}
 	for range MaxWatchBacklog {
 		require.True(t, w.push(new(Notice)))
 	}

@@ -251,9 +251,10 @@ func (r *Replica) Watch(path string, recursive, stream bool, since kernel.StoreI
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	w := &Watcher{
-		path: path, recursive: recursive, stream: stream, hub: r.hub, wake: make(chan struct{}, 1),
+		path: path, recursive: recursive, stream: stream, hub: r.hub,
 		Index: s.kernel.Index(), LogIndex: s.kernel.Applied(), Term: term, since: s.kernel.Index() + 1,
 	}
+	w.queue = w.first[:0]
 	if since > w.Index {
 		w.since = since
 	} else if since != 0 {

@@ -1,16 +1,29 @@
 package replica
 
 import (
+	"slices"
 	"sync"
 
 	"holdfast/kernel"
 )
+
+// Receiver takes the events of a watch.
+type Receiver interface {
+	// Receive is given events, oldest first, and told whether the watch has ended
+	// (its one event is among them, the client fell behind, the member stops):
+	// then nothing more comes. One call follows the other. Unless mayWait it holds
+	// up other watches: a receiver that would have to wait says that it is not
+	// done, and is called once more, with the same and mayWait. The slice is the
+	// caller's; the receiver may clear what it is done with.
+	Receive(events []*Notice, ended, mayWait bool) (done bool)
+}
 
 // Watcher receives the events of one watch.
 type Watcher struct {
 	path      string
 	recursive bool
 	stream    bool
+	listed    bool // guarded by the hub's lock
 	since     kernel.StoreIndex
 	hub       *hub
 
@@ -20,14 +33,17 @@ type Watcher struct {
 	LogIndex kernel.LogIndex
 	Term     uint64
 
-	mu    sync.Mutex
-	queue []*Notice
-	ended bool
-	wake  chan struct{} // holds one token when there is something to see
+	mu         sync.Mutex
+	queue      []*Notice
+	first      [1]*Notice // the memory of a queue that has not held more
+	to         Receiver   // nil before Deliver, and when nothing more is to be received
+	delivering bool       // a goroutine hands out the queue
+	ended      bool
 }
 
-// push queues a notice, under the hub's lock. It says no when the watcher wants no more: a one-shot
-// watch has its event, or a laggard was ended.
+// push queues a notice, and the watcher among the hub's ready ones, under the hub's
+// lock. It says no when the watcher wants no more: a one-shot watch has its event,
+// or a laggard was ended.
 func (w *Watcher) push(n *Notice) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -41,47 +57,124 @@ func (w *Watcher) push(n *Notice) bool {
 		w.queue = append(w.queue, n)
 		w.ended = !w.stream
 	}
-	w.signal()
+	if w.start() {
+		w.hub.ready = append(w.hub.ready, w)
+	}
 	return !w.ended
 }
 
-func (w *Watcher) signal() {
-	select {
-	case w.wake <- struct{}{}:
-	default:
+// wake sees to it that what has come is received, with mu held.
+func (w *Watcher) wake() {
+	if w.start() {
+		go deliver([]*Watcher{w})
 	}
 }
+
+// start tells whether somebody has to begin to deliver, with mu held.
+func (w *Watcher) start() bool {
+	if w.to == nil || w.delivering {
+		return false
+	}
+	w.delivering = true
+	return true
+}
+
+// deliver hands watchers what has come for them, in turns, so that none with much
+// to receive keeps the others waiting.
+func deliver(watchers []*Watcher) {
+	for len(watchers) > 0 {
+		watchers = slices.DeleteFunc(watchers, func(w *Watcher) bool { return !w.deliver() })
+	}
+}
+
+// parcel is what is received in one call.
+type parcel struct {
+	to     Receiver // nil: none any more
+	events []*Notice
+	ended  bool
+}
+
+// deliver hands out what has come, once, and tells whether more has come meanwhile.
+// It waits for nobody: for a receiver that has to wait, a goroutine of its own does.
+func (w *Watcher) deliver() (more bool) {
+	p := w.take()
+	if p.to != nil && !p.to.Receive(p.events, p.ended, false) {
+		go w.deliverWaiting(p)
+		return false
+	}
+	return w.settle(p)
+}
+
+func (w *Watcher) deliverWaiting(p parcel) {
+	for p.to != nil {
+		p.to.Receive(p.events, p.ended, true)
+		if !w.settle(p) {
+			return
+		}
+		p = w.take()
+	}
+	w.settle(p)
+}
+
+func (w *Watcher) take() parcel {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	p := parcel{w.to, w.queue, w.ended}
+	if w.queue = nil; p.ended {
+		w.to = nil
+	}
+	return p
+}
+
+// settle is behind the receipt of a parcel, whose memory is where the next ones
+// gather. It tells whether there are any; if not, delivery ends for now.
+func (w *Watcher) settle(p parcel) (more bool) {
+	clear(p.events)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.queue == nil && cap(p.events) <= keptBacklog {
+		w.queue = p.events[:0]
+	}
+	w.delivering = w.to != nil && (len(w.queue) > 0 || w.ended)
+	return w.delivering
+}
+
+// keptBacklog is how much room for waiting events a watcher keeps.
+const keptBacklog = 64
 
 func (w *Watcher) end() {
 	w.mu.Lock()
 	w.ended = true
-	w.signal()
+	w.wake()
 	w.mu.Unlock()
 }
 
-// Next waits until there are notices and returns all of them, oldest first.
-// It returns none when the watch has ended (its one event was delivered, the
-// client fell behind, the member stops) or when done is closed.
-func (w *Watcher) Next(done <-chan struct{}) []*Notice {
-	for {
-		w.mu.Lock()
-		list, ended := w.queue, w.ended
-		w.queue = nil
-		w.mu.Unlock()
-		if len(list) > 0 || ended {
-			return list
-		}
-		select {
-		case <-w.wake:
-		case <-done:
-			return nil
-		}
+// Take gives what a new watch already has, from the ring, and whether it has
+// ended with it.
+func (w *Watcher) Take() (events []*Notice, ended bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	events, w.queue = w.queue, nil
+	return events, w.ended
+}
+
+// Deliver begins to hand out events as they come. It is for the first caller,
+// unless Take has told the end.
+func (w *Watcher) Deliver(to Receiver) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.to = to
+	if len(w.queue) > 0 || w.ended {
+		w.wake()
 	}
 }
 
-// Close gives the watcher up. It may be called more than once.
+// Close gives the watcher up: nothing more is received, but for a call of
+// Receive that is under way. It may be called more than once.
 func (w *Watcher) Close() {
-	w.end()
+	w.mu.Lock()
+	w.ended, w.to, w.queue = true, nil, nil
+	w.mu.Unlock()
 	w.hub.remove(w)
 }
 
