@@ -13,6 +13,8 @@ type Answer struct {
 	// was refused without an entry, which state refused it.
 	LogIndex kernel.LogIndex
 	Term     uint64
+	// Unlogged tells that it was refused without an entry.
+	Unlogged bool
 }
 
 // View is the kernel's state at one moment, with the raft term in which this

@@ -319,7 +319,7 @@ func (b *batcher) applied(entry []byte, done *applied) {
 	b.signal()
 	b.r.meters.commit.took(time.Since(f.sealed))
 	for i, p := range f.proposals {
-		p.finish(Answer{done.results[i], done.index, done.term}, nil)
+		p.finish(Answer{Result: done.results[i], LogIndex: done.index, Term: done.term}, nil)
 	}
 }
 

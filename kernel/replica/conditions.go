@@ -171,6 +171,13 @@ func (b *batcher) refuse(list []proposal) {
 	var won []proposal
 	s := b.r.state
 	s.mu.Lock()
+	if s.endTerm == 0 {
+		// A leader's snapshot came: this member leads no more. A follower takes
+		// the entry that an answer names for committed, so it must be one.
+		s.mu.Unlock()
+		b.drop(list, ErrNoLeader)
+		return
+	}
 	for _, p := range list {
 		e := s.kernel.Refusal(p.condition)
 		if e == nil {
@@ -179,7 +186,7 @@ func (b *batcher) refuse(list []proposal) {
 		}
 		s.kernel.Refused(p.condition)
 		lost = append(lost, p)
-		answers = append(answers, Answer{kernel.Result{Err: e}, s.kernel.Applied(), s.term.Load()})
+		answers = append(answers, Answer{kernel.Result{Err: e}, s.kernel.Applied(), s.endTerm, true})
 	}
 	s.mu.Unlock()
 	b.uncount(lost)
@@ -231,4 +238,17 @@ func (b *batcher) confirm() error {
 		return fmt.Errorf("%w (%w)", ErrNoLeader, err) // nothing was done
 	}
 	return err
+}
+
+// refused counts a command that the leader refused without an entry, as each
+// member counts those that it applies: etcd's clients look for what they were
+// refused where they asked.
+func (s *state) refused(command []byte) {
+	c, ok := kernel.Conditional(command)
+	if !ok {
+		return
+	}
+	s.mu.Lock()
+	s.kernel.Refused(c)
+	s.mu.Unlock()
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hashicorp/raft"
 	"github.com/stretchr/testify/require"
 
 	"holdfast/kernel"
@@ -35,6 +36,12 @@ func (c *trio) settledQueue(r *Replica) {
 	require.Empty(c.t, r.batcher.conditions.busy)
 }
 
+func (r *Replica) swapsFailed() uint64 {
+	r.state.mu.Lock()
+	defer r.state.mu.Unlock()
+	return r.state.kernel.Stats().Swaps.Fail
+}
+
 // A condition that fails is told as the log would tell it, by every member, and
 // the log does not grow by it. One that holds is carried out.
 func TestLosersStayOutOfTheLog(t *testing.T) {
@@ -51,14 +58,17 @@ func TestLosersStayOutOfTheLog(t *testing.T) {
 			require.Equal(t, kernel.CodeTestFailed, a.Err.Code)
 			require.Equal(t, second, a.Err.Index)
 			require.GreaterOrEqual(t, uint64(a.LogIndex), end)
-			require.Equal(t, lead.node().CurrentTerm(), a.Term)
+			require.True(t, a.Unlogged)
+			// What the answer names is an entry: followers take it for committed.
+			var named raft.Log
+			require.NoError(t, lead.log.GetLog(uint64(a.LogIndex), &named))
+			require.Equal(t, named.Term, a.Term)
+			require.NotZero(t, r.swapsFailed(), "counted where it was asked")
 			c.settledQueue(lead)
 		}
 		require.Equal(t, end, lead.node().LastIndex(), "%d members", members)
 		require.EqualValues(t, members, lead.meters.refusedUnlogged.Load())
-		lead.state.mu.Lock()
-		require.EqualValues(t, members, lead.state.kernel.Stats().Swaps.Fail)
-		lead.state.mu.Unlock()
+		require.EqualValues(t, members, lead.swapsFailed())
 		a, err := lead.Propose(t.Context(), swap("/k", "3", second))
 		require.NoError(t, err)
 		require.Nil(t, a.Err)

@@ -153,7 +153,8 @@ func (f *forwarder) propose(ctx context.Context, command []byte) (Answer, error)
 		return Answer{}, err
 	}
 	a, err := decodeAnswer(got.body)
-	if err != nil || got.kind != frameAnswer {
+	a.Unlogged = got.kind == frameUnlogged
+	if err != nil || got.kind != frameAnswer && !a.Unlogged {
 		c.fail(fmt.Errorf("answer of kind %d: %w", got.kind, errFrame))
 		return Answer{}, fmt.Errorf("%w (the leader's answer cannot be read)", ErrUnknown)
 	}
@@ -161,6 +162,9 @@ func (f *forwarder) propose(ctx context.Context, command []byte) (Answer, error)
 	if err := f.r.waitApplied(ctx, a.LogIndex); err != nil {
 		// It is applied on a quorum; this member did not hear of it in time.
 		return Answer{}, fmt.Errorf("%w (%w)", ErrUnknown, err)
+	}
+	if a.Unlogged {
+		f.r.state.refused(command)
 	}
 	return a, nil
 }

@@ -128,7 +128,11 @@ func (s *forwardServer) propose(w *frameWriter, f frame) {
 			w.write(refusalFrame(f.id, err))
 			return
 		}
-		w.write(frame{frameAnswer, f.id, appendAnswer(nil, a)})
+		kind := byte(frameAnswer)
+		if a.Unlogged {
+			kind = frameUnlogged
+		}
+		w.write(frame{kind, f.id, appendAnswer(nil, a)})
 	})
 	if err := s.r.batcher.submit(proposal{command: f.body, finisher: finish}); err != nil {
 		w.write(refusalFrame(f.id, err))

@@ -43,6 +43,7 @@ func (f fsm) ApplyBatch(logs []*raft.Log) []any {
 	for i, l := range logs {
 		if l.Type != raft.LogCommand {
 			s.kernel.Skip(kernel.LogIndex(l.Index))
+			s.endTerm = l.Term
 			continue
 		}
 		done, err := s.kernel.Apply(kernel.LogIndex(l.Index), l.Data)
@@ -51,7 +52,7 @@ func (f fsm) ApplyBatch(logs []*raft.Log) []any {
 			s.broken = broken
 			break
 		}
-		term = l.Term
+		term, s.endTerm = l.Term, l.Term
 		s.hashes.put(Hashes{Index: kernel.LogIndex(l.Index), History: s.kernel.HistoryHash()})
 		out[i] = &applied{done.Results, kernel.LogIndex(l.Index), l.Term}
 		if o := f.r.cfg.Observer; o != nil {
@@ -115,7 +116,7 @@ func (f fsm) Restore(source io.ReadCloser) error {
 	}
 	s := f.r.state
 	s.mu.Lock()
-	s.kernel = k
+	s.kernel, s.endTerm = k, 0
 	// Its clock session was opened by an entry of that term.
 	s.changed(k.Session().Term)
 	deadlines := hasDeadlines(k)

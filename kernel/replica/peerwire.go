@@ -29,6 +29,7 @@ const (
 	frameIndex      = 20
 	frameTable      = 21
 	frameUnreadable = 22 // body: why; nothing was done
+	frameUnlogged   = 23 // body: an answer, a refusal without an entry
 )
 
 var errFrame = errors.New("bad frame")

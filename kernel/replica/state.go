@@ -16,6 +16,10 @@ type state struct {
 	view   atomic.Pointer[kernel.View] // of the present state; nil until somebody asks
 	hashes hashRing
 	broken error // an entry that could not be read; nothing is applied after it
+	// endTerm is the raft term of the entry at the kernel's log index, ours or
+	// not: together they name an entry that is committed. It is 0 after a
+	// restore, until the next entry.
+	endTerm uint64
 
 	// Readable without the lock: the kernel's log index, and the raft term of
 	// the last entry that it applied.
