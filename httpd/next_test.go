@@ -127,33 +127,43 @@ func TestLateReaderMissesNothing(t *testing.T) {
 	require.Equal(t, 1, f.replica.Watchers())
 }
 
-// A client that reads nothing holds up nobody else, and what waits for it is bounded.
+// A client that reads nothing holds up nobody else, and what waits for it is
+// bounded, whatever its version of HTTP and however long the events.
 func TestSlowReaderBesideFastOnes(t *testing.T) {
-	f := newFixture(t, Limits{WriteTimeout: time.Hour})
-	stream := func() (*conn, *http.Response) {
-		c := f.dial()
-		c.send(request("GET", "/v2/keys/k?wait=true&stream=true", ""))
-		return c, c.head("GET")
+	for _, row := range []struct {
+		version       string
+		bytes, events int
+	}{{"1.1", 1000, 3 * replica.MaxWatchBacklog / 2}, {"1.0", 1000, 3 * replica.MaxWatchBacklog / 2}, {"1.1", 300_000, 20}, {"1.0", 300_000, 20}} {
+		t.Run(fmt.Sprint(row.version, " ", row.bytes), func(t *testing.T) {
+			f := newFixture(t, Limits{WriteTimeout: time.Hour})
+			stream := func(version string) (*conn, *http.Response) {
+				c := f.dial()
+				c.send("GET /v2/keys/k?wait=true&stream=true HTTP/" + version + "\r\nHost: x\r\n\r\n")
+				return c, c.head("GET")
+			}
+			var slow []*conn
+			for range 20 {
+				c, _ := stream(row.version)
+				slow = append(slow, c)
+			}
+			_, resp := stream("1.1")
+			lines := bufio.NewReader(resp.Body)
+			value := strings.Repeat("x", row.bytes)
+			for range row.events {
+				f.put("/k", value)
+				line, err := lines.ReadString('\n')
+				require.NoError(t, err)
+				require.Equal(t, value, parseEvent(t, line).Node.Value)
+			}
+			if row.events > replica.MaxWatchBacklog {
+				require.Equal(t, 1, f.replica.Watchers(), "the slow ones were ended")
+			}
+			for _, c := range slow {
+				require.NoError(t, c.Close())
+			}
+			f.eventually("the connections of the slow are gone", func() bool { return f.server.Stats().Client.Conns == 1 })
+		})
 	}
-	var slow []*conn
-	for range 20 {
-		c, _ := stream()
-		slow = append(slow, c)
-	}
-	_, resp := stream()
-	lines := bufio.NewReader(resp.Body)
-	value := strings.Repeat("x", 1000)
-	for range 3 * replica.MaxWatchBacklog / 2 {
-		f.put("/k", value)
-		line, err := lines.ReadString('\n')
-		require.NoError(t, err)
-		require.Equal(t, value, parseEvent(t, line).Node.Value)
-	}
-	require.Equal(t, 1, f.replica.Watchers(), "the slow ones were ended")
-	for _, c := range slow {
-		require.NoError(t, c.Close())
-	}
-	f.eventually("the connections of the slow are gone", func() bool { return f.server.Stats().Client.Conns == 1 })
 }
 
 // A shutdown in the midst of events ends each body behind a whole event.

@@ -155,7 +155,7 @@ func (p *poll) advance(events []*replica.Notice, ended, mayWait bool) (done bool
 	if !mayWait && p.long(events) {
 		return false, nil
 	}
-	if len(events) == 1 && p.chunked && p.out == nil {
+	if p.sharesOne(events) {
 		f := framed(events[0].Encoded(encodeFramed)) // as all watches have it
 		if p.rest = f.chunk(); ended {
 			p.end()
@@ -186,13 +186,28 @@ func (p *poll) compose(events []*replica.Notice, ended bool) error {
 	return nil
 }
 
-// long tells whether events do not go in one write.
+// long tells whether events do not go in one write, so that gather would wait for
+// the client. It encodes no more of them than such a write takes.
 func (p *poll) long(events []*replica.Notice) bool {
-	size := 0
-	for _, e := range events {
-		size += len(p.piece(e))
+	if !p.stream || p.sharesOne(events) {
+		return false
 	}
-	return len(events) > 1 && size > maxPooled
+	size := 0
+	if p.out != nil {
+		size = len(p.out.bytes)
+	}
+	for _, e := range events {
+		if size += len(p.piece(e)); size > maxPooled {
+			return true
+		}
+	}
+	return false
+}
+
+// sharesOne tells whether what is to be written is one event, as all watches have
+// it.
+func (p *poll) sharesOne(events []*replica.Notice) bool {
+	return len(events) == 1 && p.chunked && p.out == nil
 }
 
 // fail ends a watch in disorder: its connection is closed, which its goroutine

@@ -162,6 +162,9 @@ func (s *State) compare(c *Command) (*Node, *Error) {
 	if n.Dir {
 		return nil, s.refuse(CodeNotFile, c.Path)
 	}
+	if c.holds(n) {
+		return n, nil
+	}
 	causes := make([]string, 0, 2)
 	if c.PrevValue != "" && c.PrevValue != n.Value {
 		causes = append(causes, "["+c.PrevValue+" != "+n.Value+"]")
@@ -169,10 +172,12 @@ func (s *State) compare(c *Command) (*Node, *Error) {
 	if c.PrevIndex != 0 && c.PrevIndex != n.Modified {
 		causes = append(causes, "["+strconv.FormatUint(uint64(c.PrevIndex), 10)+" != "+strconv.FormatUint(uint64(n.Modified), 10)+"]")
 	}
-	if len(causes) > 0 {
-		return nil, s.refuse(CodeTestFailed, strings.Join(causes, " "))
-	}
-	return n, nil
+	return nil, s.refuse(CodeTestFailed, strings.Join(causes, " "))
+}
+
+// holds tells whether a key is what a command compares it with.
+func (c *Command) holds(n *Node) bool {
+	return (c.PrevValue == "" || c.PrevValue == n.Value) && (c.PrevIndex == 0 || c.PrevIndex == n.Modified)
 }
 
 func (s *State) delete(c *Command) (*Event, *Error) {

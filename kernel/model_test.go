@@ -88,6 +88,7 @@ func (x *machine) Apply(t *rapid.T) {
 		if i == 0 && list[i].Op.conditional() {
 			// The refusal without the log is the one with it.
 			require.Equal(t, r.Err, x.l.s.Refusal(&list[i]), "%+v", list[i])
+			require.Equal(t, r.Err != nil, x.l.s.Refuses(&list[i]), "%+v", list[i])
 		}
 		results, events = append(results, r), append(events, e...)
 	}

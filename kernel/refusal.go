@@ -31,6 +31,16 @@ func (s *State) Refusal(c *Command) *Error {
 	return refused
 }
 
+// Refuses tells whether there is a Refusal, without making one: its cause may hold
+// two values.
+func (s *State) Refuses(c *Command) bool {
+	if c.Op != OpCompareAndSwap && c.Op != OpCompareAndDelete {
+		return s.Refusal(c) != nil
+	}
+	n := s.tree.get(c.Path)
+	return n == nil || n.Dir || !c.holds(n)
+}
+
 // Refused counts a command in Stats that was answered with its Refusal and not
 // applied.
 func (s *State) Refused(c *Command) { s.stats.count(c, false) }

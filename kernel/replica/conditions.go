@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"holdfast/kernel"
 )
@@ -108,7 +109,7 @@ func (b *batcher) judge() {
 // lose has commands refused: at once, where nobody else has to be asked.
 func (b *batcher) lose(list []proposal) {
 	if index, alone := b.r.reads.alone(); alone && b.r.state.applied.Load() >= uint64(index) {
-		b.refuse(list)
+		b.refuse(list, index)
 		return
 	}
 	b.hold(list, &b.conditions.losers)
@@ -123,7 +124,7 @@ func (s *state) judge(c *conditions) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, p := range c.free {
-		if s.kernel.Refusal(p.condition) == nil {
+		if !s.kernel.Refuses(p.condition) {
 			c.won = append(c.won, p)
 		} else {
 			c.lost = append(c.lost, p)
@@ -163,35 +164,46 @@ func (b *batcher) uncount(list []proposal) {
 	b.mu.Unlock()
 }
 
+// refuseAtOnce is how many refusals are made under one lock, and held at once: each
+// may tell two values.
+const refuseAtOnce = 16
+
 // refuse answers commands whose refusal was confirmed by a read index that has
-// been applied. One that would be carried out after all goes through the log.
-func (b *batcher) refuse(list []proposal) {
-	answers := make([]Answer, 0, len(list))
-	lost := list[:0]
-	var won []proposal
+// been applied.
+func (b *batcher) refuse(list []proposal, index kernel.LogIndex) {
+	for some := range slices.Chunk(list, refuseAtOnce) {
+		b.refuseSome(some, index)
+	}
+}
+
+func (b *batcher) refuseSome(list []proposal, index kernel.LogIndex) {
 	s := b.r.state
+	answers := make([]Answer, len(list))
 	s.mu.Lock()
-	if s.endTerm == 0 {
-		// A leader's snapshot came: this member leads no more. A follower takes
-		// the entry that an answer names for committed, so it must be one.
+	if s.endTerm == 0 || s.kernel.Applied() < index {
+		// A snapshot came: this member leads no more, and has not yet applied again
+		// what it had. A follower takes the entry that an answer names for
+		// committed, so it must be one.
 		s.mu.Unlock()
 		b.drop(list, ErrNoLeader)
 		return
 	}
-	for _, p := range list {
+	for i, p := range list {
 		e := s.kernel.Refusal(p.condition)
-		if e == nil {
+		if e != nil {
+			s.kernel.Refused(p.condition)
+		}
+		answers[i] = Answer{kernel.Result{Err: e}, s.kernel.Applied(), s.endTerm, true}
+	}
+	s.mu.Unlock()
+	var won []proposal
+	for i, p := range list {
+		if answers[i].Err == nil { // it would be carried out after all
 			won = append(won, p)
 			continue
 		}
-		s.kernel.Refused(p.condition)
-		lost = append(lost, p)
-		answers = append(answers, Answer{kernel.Result{Err: e}, s.kernel.Applied(), s.endTerm, true})
-	}
-	s.mu.Unlock()
-	b.uncount(lost)
-	b.r.meters.refusedUnlogged.Add(uint64(len(lost)))
-	for i, p := range lost {
+		b.uncount(list[i : i+1])
+		b.r.meters.refusedUnlogged.Add(1)
 		p.finish(answers[i], nil)
 	}
 	if len(won) > 0 {
@@ -217,27 +229,29 @@ func (b *batcher) confirmLosers() {
 		if len(list) == 0 {
 			continue
 		}
-		if err := b.confirm(); err != nil {
+		index, err := b.confirm()
+		if err != nil {
 			b.drop(list, err)
 			continue
 		}
-		b.refuse(list)
+		b.refuse(list, index)
 	}
 }
 
-// confirm waits until all is applied that was answered anywhere before now. Of
-// its errors ErrNoLeader says that another member may know.
-func (b *batcher) confirm() error {
+// confirm waits until all is applied that was answered anywhere before now, and
+// gives the index of that. Of its errors ErrNoLeader says that another member may
+// know.
+func (b *batcher) confirm() (kernel.LogIndex, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), b.r.cfg.requestTimeout())
 	defer cancel()
 	index, err := b.r.reads.index(ctx)
 	if err == nil {
 		err = b.r.waitApplied(ctx, index)
 	}
-	if err != nil && ctx.Err() != nil && !errors.Is(err, ErrStopped) {
-		return fmt.Errorf("%w (%w)", ErrNoLeader, err) // nothing was done
+	if errors.Is(err, context.DeadlineExceeded) {
+		return 0, fmt.Errorf("%w (%w)", ErrNoLeader, err) // nothing was done
 	}
-	return err
+	return index, err
 }
 
 // refused counts a command that the leader refused without an entry, as each

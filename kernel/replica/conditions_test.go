@@ -1,9 +1,13 @@
 package replica
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"io"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -194,4 +198,46 @@ func TestConditionsEndWithTheirReign(t *testing.T) {
 			require.Zero(t, b.bytes)
 		})
 	}
+}
+
+// A refusal whose read index the state has lost again, in a rebuild from an older
+// snapshot, is not given: it would be of a state before what others have seen.
+func TestNoRefusalBehindItsReadIndex(t *testing.T) {
+	c := newCluster(t, 1, nil)
+	r := c.live[0]
+	c.put(r, "/k", "1")
+	s, err := fsm{r, new(atomic.Bool)}.Snapshot()
+	require.NoError(t, err)
+	var snapshot bytes.Buffer
+	_, err = s.(fsmSnapshot).WriteTo(&snapshot)
+	require.NoError(t, err)
+	second := c.put(r, "/k", "2").Event.Index
+	index, err := r.batcher.confirm()
+	require.NoError(t, err)
+	for _, replayed := range []bool{false, true} {
+		require.NoError(t, fsm{r, new(atomic.Bool)}.Restore(io.NopCloser(bytes.NewReader(snapshot.Bytes()))))
+		if replayed { // an entry, of those that follow
+			fsm{r, new(atomic.Bool)}.ApplyBatch([]*raft.Log{{Index: uint64(index) - 1, Term: 2, Type: raft.LogConfiguration}})
+		}
+		var got error
+		p := proposal{command: swap("/k", "3", second)}
+		p.condition, _ = kernel.Conditional(p.command)
+		p.finisher = finishFunc(func(_ Answer, err error) { got = err })
+		r.batcher.bytes += len(p.command)
+		r.batcher.refuse([]proposal{p}, index)
+		require.ErrorIs(t, got, ErrNoLeader)
+	}
+	c.settledQueue(r)
+}
+
+// To look whether a comparison would be refused copies neither value.
+func TestJudgingMakesNoCause(t *testing.T) {
+	c := newCluster(t, 1, nil)
+	r := c.live[0]
+	c.put(r, "/k", strings.Repeat("x", 1<<20))
+	p := conditional("/k")
+	r.state.mu.Lock()
+	defer r.state.mu.Unlock()
+	require.Zero(t, testing.AllocsPerRun(10, func() { r.state.kernel.Refuses(p.condition) }))
+	require.True(t, r.state.kernel.Refuses(p.condition))
 }
