@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"holdfast/kernel"
@@ -24,26 +25,32 @@ import (
 //
 // It is a part of the batcher and uses its lock.
 type conditions struct {
-	waiting []proposal     // not yet looked at
-	busy    map[string]int // entries' commands on their way, by key
-	losers  []proposal     // to be refused, when a read index says so
-	wake    chan struct{}  // for losers
+	waiting []proposal            // not yet looked at
+	held    map[string][]proposal // behind an entry on its way, by key
+	behind  int                   // how many these are
+	busy    map[string]int        // entries' commands on their way, by key
+	losers  []proposal            // to be refused, when a read index says so
+	wake    chan struct{}         // for losers
 
 	// The batcher's own, used again and again.
 	free, won, lost []proposal
 }
 
 func newConditions() conditions {
-	return conditions{busy: map[string]int{}, wake: make(chan struct{}, 1)}
+	return conditions{held: map[string][]proposal{}, busy: map[string]int{}, wake: make(chan struct{}, 1)}
 }
 
 // count is how many proposals are held.
-func (c *conditions) count() int { return len(c.waiting) + len(c.losers) }
+func (c *conditions) count() int { return len(c.waiting) + c.behind + len(c.losers) }
 
 // takeAll empties it of what waits, and gives that.
 func (c *conditions) takeAll() []proposal {
 	all := append(c.waiting, c.losers...)
-	c.waiting, c.losers = nil, nil
+	for _, path := range slices.Sorted(maps.Keys(c.held)) {
+		all = append(all, c.held[path]...)
+	}
+	clear(c.held)
+	c.waiting, c.behind, c.losers = nil, 0, nil
 	return all
 }
 
@@ -56,31 +63,37 @@ func (c *conditions) depart(batch []proposal) {
 	}
 }
 
-// arrive notes that its outcome is known.
+// arrive notes that its outcome is known; who waited for it is looked at again.
 func (c *conditions) arrive(batch []proposal) {
 	for i := range batch {
 		k := batch[i].condition
 		if k == nil {
 			continue
 		}
-		if c.busy[k.Path]--; c.busy[k.Path] <= 0 {
-			delete(c.busy, k.Path)
+		if c.busy[k.Path]--; c.busy[k.Path] > 0 {
+			continue
+		}
+		delete(c.busy, k.Path)
+		if list, ok := c.held[k.Path]; ok {
+			c.waiting = append(c.waiting, list...)
+			c.behind -= len(list)
+			delete(c.held, k.Path)
 		}
 	}
 }
 
-// release moves to free what waits for nothing, in its order.
+// release moves to free what waits for nothing, in its order, and holds the rest.
 func (c *conditions) release() {
-	kept := c.waiting[:0]
 	for _, p := range c.waiting {
-		if c.busy[p.condition.Path] > 0 {
-			kept = append(kept, p)
+		if path := p.condition.Path; c.busy[path] > 0 {
+			c.held[path] = append(c.held[path], p)
+			c.behind++
 		} else {
 			c.free = append(c.free, p)
 		}
 	}
-	clear(c.waiting[len(kept):])
-	c.waiting = kept
+	clear(c.waiting)
+	c.waiting = c.waiting[:0]
 }
 
 // judge looks at the conditional commands that wait for nothing: they join the

@@ -179,15 +179,22 @@ func TestConditionsEndWithTheirReign(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			b := newBatcher(&Replica{meters: newMeters(), stop: make(chan struct{})})
 			b.lead(&reign{})
-			got := make(chan error, 2)
-			for _, list := range []*[]proposal{&b.conditions.waiting, &b.conditions.losers} {
-				p := conditional("/k")
+			got := make(chan error, 3)
+			b.conditions.depart([]proposal{conditional("/held")})
+			add := func(list *[]proposal, path string) {
+				p := conditional(path)
 				p.finisher = finishFunc(func(_ Answer, err error) { got <- err })
 				b.bytes += len(p.command)
 				b.hold([]proposal{p}, list)
 			}
+			add(&b.conditions.waiting, "/held")
+			b.conditions.release()
+			require.Equal(t, 1, b.conditions.behind)
+			add(&b.conditions.waiting, "/k")
+			add(&b.conditions.losers, "/k")
+			require.Equal(t, 3, b.waiting())
 			end.by(b)
-			for range 2 {
+			for range 3 {
 				select {
 				case err := <-got:
 					require.ErrorIs(t, err, end.want)
@@ -196,6 +203,7 @@ func TestConditionsEndWithTheirReign(t *testing.T) {
 				}
 			}
 			require.Zero(t, b.bytes)
+			require.Zero(t, b.waiting())
 		})
 	}
 }

@@ -68,11 +68,15 @@ func (r *Replica) Linearizable(ctx context.Context) (View, error) {
 		return View{}, err
 	}
 	began := time.Now()
-	if index, ok := r.firstReadIndex(ctx); ok && r.state.applied.Load() >= uint64(index) {
+	index, ok := r.firstReadIndex(ctx)
+	if ok && r.state.applied.Load() >= uint64(index) {
 		return r.Local()
 	}
 	ctx, cancel := context.WithTimeout(ctx, r.cfg.requestTimeout()-time.Since(began))
 	defer cancel()
+	if ok && r.waitApplied(ctx, index) == nil {
+		return r.Local()
+	}
 	for {
 		changed := r.leader.watch()
 		index, err := r.readIndex(ctx)
