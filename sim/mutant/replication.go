@@ -54,12 +54,8 @@ var replication = []Mutant{
 		Edits: []patch.Edit{
 			{
 				File: "kernel/keys.go",
-				Old: `	if len(causes) > 0 {
-		return nil, s.refuse(CodeTestFailed, strings.Join(causes, " "))
-	}
-	return n, nil
-`,
-				New: "	return n, nil\n",
+				Old:  "	return (c.PrevValue == \"\" || c.PrevValue == n.Value) && (c.PrevIndex == 0 || c.PrevIndex == n.Modified)\n",
+				New:  "	return true\n",
 			},
 			{
 				File: "httpd/keys.go",
