@@ -109,12 +109,20 @@ type Answer struct {
 // Get reads path (escaped by this call) with the query from the first endpoint
 // that answers. A lost connection, a time-out or a 5xx makes it ask the next.
 func (c *Client) Get(ctx context.Context, path string, query url.Values) (Answer, error) {
-	ctx, cancel := context.WithTimeout(ctx, c.timeout)
-	defer cancel()
+	return first(ctx, c, func(endpoint string, patience time.Duration) (Answer, error) {
+		return c.getOne(ctx, endpoint, path, query, patience)
+	})
+}
+
+// first asks one endpoint after the other until one answers. The client's timeout
+// is for all of them: each has its share of what is left.
+func first[T any](ctx context.Context, c *Client, ask func(endpoint string, patience time.Duration) (T, error)) (T, error) {
+	var none T
 	var failed []Attempt
 	var refused error
+	deadline := time.Now().Add(c.timeout)
 	for i, endpoint := range c.endpoints {
-		answer, err := c.getOne(ctx, endpoint, path, query, len(c.endpoints)-i)
+		answer, err := ask(endpoint, time.Until(deadline)/time.Duration(len(c.endpoints)-i))
 		if err == nil || !mayAskNext(err) {
 			return answer, err
 		}
@@ -128,17 +136,14 @@ func (c *Client) Get(ctx context.Context, path string, query url.Values) (Answer
 	}
 	// A member that answered "no leader" says more than one that is down.
 	if refused != nil {
-		return Answer{}, refused
+		return none, refused
 	}
-	return Answer{}, &UnreachableError{Attempts: failed}
+	return none, &UnreachableError{Attempts: failed}
 }
 
-func (c *Client) getOne(ctx context.Context, endpoint, path string, query url.Values, left int) (Answer, error) {
-	if deadline, ok := ctx.Deadline(); ok {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, time.Until(deadline)/time.Duration(left))
-		defer cancel()
-	}
+func (c *Client) getOne(ctx context.Context, endpoint, path string, query url.Values, patience time.Duration) (Answer, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	request, err := newRequest(ctx, http.MethodGet, endpoint, path, query, nil)
 	if err != nil {
 		return Answer{}, err
@@ -149,9 +154,7 @@ func (c *Client) getOne(ctx context.Context, endpoint, path string, query url.Va
 // GetFrom reads path from one endpoint, given as base URL, without trying
 // another.
 func (c *Client) GetFrom(ctx context.Context, endpoint, path string) (Answer, error) {
-	ctx, cancel := context.WithTimeout(ctx, c.timeout)
-	defer cancel()
-	return c.getOne(ctx, strings.TrimRight(endpoint, "/"), path, nil, 1)
+	return c.getOne(ctx, strings.TrimRight(endpoint, "/"), path, nil, c.timeout)
 }
 
 // Write sends a request that changes something. It goes to the next endpoint

@@ -49,31 +49,14 @@ func (c *Client) Snapshot(ctx context.Context, stale bool) (*Snapshot, error) {
 	if stale {
 		query.Set("stale", "true")
 	}
-	var failed []Attempt
-	var refused error
-	for _, endpoint := range c.endpoints {
-		s, err := c.snapshotFrom(ctx, endpoint, query)
-		if err == nil || !mayAskNext(err) {
-			return s, err
-		}
-		if isAnswer(err) {
-			refused = err
-		}
-		failed = append(failed, Attempt{endpoint, err})
-		if ctx.Err() != nil {
-			break
-		}
-	}
-	// A member that answered "no leader" says more than one that is down.
-	if refused != nil {
-		return nil, refused
-	}
-	return nil, &UnreachableError{Attempts: failed}
+	return first(ctx, c, func(endpoint string, patience time.Duration) (*Snapshot, error) {
+		return c.snapshotFrom(ctx, endpoint, query, patience)
+	})
 }
 
-func (c *Client) snapshotFrom(ctx context.Context, endpoint string, query url.Values) (*Snapshot, error) {
+func (c *Client) snapshotFrom(ctx context.Context, endpoint string, query url.Values, patience time.Duration) (*Snapshot, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	late := time.AfterFunc(c.timeout, func() { cancel(context.DeadlineExceeded) })
+	late := time.AfterFunc(patience, func() { cancel(context.DeadlineExceeded) })
 	request, err := newRequest(ctx, http.MethodGet, endpoint, "/v1/snapshot", query, nil)
 	if err != nil {
 		cancel(nil)
