@@ -10,6 +10,7 @@ import (
 
 	"github.com/valyala/fasthttp"
 
+	"holdfast/kernel"
 	"holdfast/kernel/archive"
 	"holdfast/kernel/replica"
 )
@@ -44,18 +45,22 @@ func (s *Server) serveSnapshot(ctx *fasthttp.RequestCtx) {
 		plainError(ctx, fasthttp.StatusInternalServerError, "No path to datacenter")
 		return
 	}
+	var since kernel.LogIndex
 	if !stale {
 		// Who waits for a leader takes no place: without one, ?stale is the way.
-		if _, err := s.replica.Linearizable(context.Background()); err != nil {
+		view, err := s.replica.Linearizable(context.Background())
+		if err != nil {
 			noSnapshot(ctx, err, "try again, or ask with ?stale for what this member has")
 			return
 		}
+		since = view.Applied
 	}
-	s.sendSnapshot(ctx)
+	s.sendSnapshot(ctx, since)
 }
 
-// sendSnapshot sends what this member has applied, if there is a place.
-func (s *Server) sendSnapshot(ctx *fasthttp.RequestCtx) {
+// sendSnapshot sends what this member has applied, nothing older than since, if
+// there is a place.
+func (s *Server) sendSnapshot(ctx *fasthttp.RequestCtx, since kernel.LogIndex) {
 	release, ok := s.snapshots.enter()
 	if !ok {
 		plainError(ctx, fasthttp.StatusServiceUnavailable, fmt.Sprintf("503 %d snapshots are being sent by this member; try again later, or ask another", MaxSnapshots))
@@ -64,7 +69,7 @@ func (s *Server) sendSnapshot(ctx *fasthttp.RequestCtx) {
 	body := &snapshotBody{release: release, renew: s.renewal(ctx.Conn(), snapshotTimeout), stop: s.replica.Done()}
 	// From here on the answer, whatever it is, closes the body.
 	ctx.Response.SetBodyStream(body, -1)
-	c, err := s.replica.Copy()
+	c, err := s.replica.Copy(since)
 	if err != nil {
 		noSnapshot(ctx, err, "try again, or ask another member")
 		return

@@ -41,6 +41,6 @@ func (s *State) Refuses(c *Command) bool {
 	return n == nil || n.Dir || !c.holds(n)
 }
 
-// Refused counts a command in Stats that was answered with its Refusal and not
+// CountRefusal counts a command in Stats that was answered with its Refusal and not
 // applied.
-func (s *State) Refused(c *Command) { s.stats.count(c, false) }
+func (s *State) CountRefusal(c *Command) { s.stats.count(c, false) }

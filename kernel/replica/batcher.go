@@ -33,7 +33,10 @@ func (f finishFunc) finish(a Answer, err error) { f(a, err) }
 
 // batcher folds the commands that wait into one raft entry. It seals an entry
 // when the log has nothing to sync any more, not before: raft takes nothing
-// new while it syncs, and a batch sealed early would freeze small. At most
+// new while it syncs, and a batch sealed early would freeze small. For the same
+// reason an entry follows another that is on its way only if it has
+// worthFollowing commands, or if that one takes longer than followAfter, as it
+// does over a long link: each entry costs every member a sync. At most
 // maxInFlight entries are on their way.
 type batcher struct {
 	r *Replica
@@ -91,7 +94,8 @@ func (b *batcher) submit(p proposal) error {
 		act = b.conditions.busy[condition.Path] == 0
 	} else {
 		b.queue = append(b.queue, p)
-		act = b.maySeal()
+		// The first is to set off the time after which it may follow.
+		act = b.maySeal() || b.canSeal() && len(b.queue) == 1
 	}
 	b.bytes += len(p.command)
 	b.mu.Unlock()
@@ -101,9 +105,25 @@ func (b *batcher) submit(p proposal) error {
 	return nil
 }
 
-// maySeal tells whether an entry may be sealed now, with mu held.
+// maySeal tells whether an entry may be sealed now, whatever the time, with mu
+// held.
 func (b *batcher) maySeal() bool {
+	return b.canSeal() && (len(b.flying) == 0 || len(b.queue) >= worthFollowing)
+}
+
+// canSeal tells whether raft could take an entry now, with mu held.
+func (b *batcher) canSeal() bool {
 	return b.reign != nil && !b.syncing && len(b.flying) < maxInFlight
+}
+
+// followsIn tells how long what is queued has to wait until it may follow the
+// entry on its way, if that does not arrive before; with mu held. It is 0 if it
+// may be sealed, or waits for something else.
+func (b *batcher) followsIn() time.Duration {
+	if len(b.queue) == 0 || !b.canSeal() || b.maySeal() {
+		return 0
+	}
+	return max(0, followAfter-time.Since(b.flying[len(b.flying)-1].sealed))
 }
 
 // refusing tells why nothing is taken now, with mu held.
@@ -240,29 +260,39 @@ func (b *batcher) run() {
 	go b.land()
 	go b.confirmLosers()
 	defer close(b.landed)
+	follow := time.NewTimer(time.Hour)
+	defer follow.Stop()
 	for {
 		b.judge()
 		// What can run now may have commands for this batch.
 		runtime.Gosched()
-		g, batch := b.take()
-		if g == nil {
-			select {
-			case <-b.wake:
-				continue
-			case <-b.r.stop:
-				return
-			}
+		g, batch, wait := b.take()
+		if g != nil {
+			b.propose(g, batch)
+			continue
 		}
-		b.propose(g, batch)
+		if wait > 0 {
+			follow.Reset(wait)
+		}
+		select {
+		case <-b.wake:
+		case <-follow.C:
+		case <-b.r.stop:
+			return
+		}
 	}
 }
 
-// take cuts a batch off the queue, if it is time to seal one.
-func (b *batcher) take() (*reign, []proposal) {
+// take cuts a batch off the queue, if it is time to seal one. If time alone is
+// in the way it tells how much, see followsIn.
+func (b *batcher) take() (*reign, []proposal, time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if len(b.queue) == 0 || !b.maySeal() {
-		return nil, nil
+	if wait := b.followsIn(); wait > 0 {
+		return nil, nil, wait
+	}
+	if len(b.queue) == 0 || !b.canSeal() {
+		return nil, nil, 0
 	}
 	n, bytes := 0, 0
 	for n < len(b.queue) && n < kernel.MaxCommandsPerEntry && (n == 0 || bytes+len(b.queue[n].command) <= maxBatchBytes) {
@@ -276,7 +306,7 @@ func (b *batcher) take() (*reign, []proposal) {
 	}
 	b.bytes -= bytes
 	b.syncing = true
-	return b.reign, batch
+	return b.reign, batch, 0
 }
 
 // propose seals a batch and gives it to raft. The time that the entry carries

@@ -204,7 +204,7 @@ func (b *batcher) refuseSome(list []proposal, index kernel.LogIndex) {
 	for i, p := range list {
 		e := s.kernel.Refusal(p.condition)
 		if e != nil {
-			s.kernel.Refused(p.condition)
+			s.kernel.CountRefusal(p.condition)
 		}
 		answers[i] = Answer{kernel.Result{Err: e}, s.kernel.Applied(), s.endTerm, true}
 	}
@@ -267,15 +267,15 @@ func (b *batcher) confirm() (kernel.LogIndex, error) {
 	return index, err
 }
 
-// refused counts a command that the leader refused without an entry, as each
+// countRefusal counts a command that the leader refused without an entry, as each
 // member counts those that it applies: etcd's clients look for what they were
 // refused where they asked.
-func (s *state) refused(command []byte) {
+func (s *state) countRefusal(command []byte) {
 	c, ok := kernel.Conditional(command)
 	if !ok {
 		return
 	}
 	s.mu.Lock()
-	s.kernel.Refused(c)
+	s.kernel.CountRefusal(c)
 	s.mu.Unlock()
 }

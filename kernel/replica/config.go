@@ -127,6 +127,14 @@ const (
 	maxBatchBytes = 1 << 20
 )
 
+// worthFollowing commands, or followAfter since the last entry was sealed, make
+// it worth while to seal another behind it: measured with three members and 16,
+// 64 and 256 clients that write (docs/performance.md).
+const (
+	worthFollowing = 64
+	followAfter    = 5 * time.Millisecond
+)
+
 // keptSnapshots is how many snapshots stay on disk: the newest, and one to fall
 // back on.
 const keptSnapshots = 2

@@ -23,12 +23,13 @@ type Copy struct {
 	LastContact time.Duration
 }
 
-// Copy copies what this member has applied, however old it is, and whether or not
-// there is a leader; after Linearizable, it has all that Linearizable promises.
-// Writes go on meanwhile: the state is locked for as long as its ring of events
-// takes to be copied. Errors: ErrEmpty, ErrStopped, and that of an entry that could
-// not be read.
-func (r *Replica) Copy() (*Copy, error) {
+// Copy copies what this member has applied, whether or not there is a leader, but
+// nothing older than since: the Applied of a View that Linearizable gave, or 0 for
+// however old it is. Writes go on meanwhile: the state is locked for as long as its
+// ring of events takes to be copied. Errors: ErrEmpty, ErrStopped, that of an entry
+// that could not be read, and ErrNotReady when the state is older than since, as it
+// is for a moment while it is built again from a snapshot.
+func (r *Replica) Copy(since kernel.LogIndex) (*Copy, error) {
 	select {
 	case <-r.stop:
 		return nil, ErrStopped
@@ -48,6 +49,9 @@ func (r *Replica) Copy() (*Copy, error) {
 	}
 	if s.kernel.Applied() == 0 {
 		return nil, ErrEmpty
+	}
+	if s.kernel.Applied() < since {
+		return nil, ErrNotReady
 	}
 	c.Snapshot, c.Term = s.kernel.Snapshot(), s.term.Load()
 	return c, nil

@@ -27,10 +27,12 @@ func TestCopiesOfAnyMember(t *testing.T) {
 	lead := c.leader()
 	for i, r := range c.live {
 		index := c.put(c.live[(i+1)%3], "/k", string(rune('a'+i))).Event.Index
-		_, err := r.Linearizable(context.Background())
+		view, err := r.Linearizable(context.Background())
 		require.NoError(t, err)
-		copied, err := r.Copy()
+		copied, err := r.Copy(view.Applied)
 		require.NoError(t, err)
+		_, err = r.Copy(copied.Applied() + 1)
+		require.ErrorIs(t, err, ErrNotReady)
 		require.GreaterOrEqual(t, copied.Index(), index)
 		require.True(t, copied.KnownLeader)
 		require.Equal(t, i == lead, copied.LastContact == 0)
@@ -53,7 +55,7 @@ func TestCopiesWithoutALeader(t *testing.T) {
 	c.put(c.live[0], "/k", "v")
 	last := c.live[0]
 	c.eventually("applied", func() bool {
-		copied, err := last.Copy()
+		copied, err := last.Copy(0)
 		require.NoError(t, err)
 		_, refused := restored(t, copied).View().Get("/k")
 		return refused == nil
@@ -61,7 +63,7 @@ func TestCopiesWithoutALeader(t *testing.T) {
 	c.stop(1)
 	c.stop(2)
 	c.eventually("no leader", func() bool {
-		copied, err := last.Copy()
+		copied, err := last.Copy(0)
 		require.NoError(t, err)
 		if copied.KnownLeader {
 			return false
@@ -73,9 +75,9 @@ func TestCopiesWithoutALeader(t *testing.T) {
 	})
 
 	c.stop(0)
-	_, err := last.Copy()
+	_, err := last.Copy(0)
 	require.ErrorIs(t, err, ErrStopped)
 	c.start(0)
-	_, err = c.live[0].Copy()
+	_, err = c.live[0].Copy(0)
 	require.ErrorIs(t, err, ErrEmpty)
 }

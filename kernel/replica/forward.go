@@ -164,7 +164,7 @@ func (f *forwarder) propose(ctx context.Context, command []byte) (Answer, error)
 		return Answer{}, fmt.Errorf("%w (%w)", ErrUnknown, err)
 	}
 	if a.Unlogged {
-		f.r.state.refused(command)
+		f.r.state.countRefusal(command)
 	}
 	return a, nil
 }

@@ -50,6 +50,12 @@ func (s *seen) look() (events []*Notice, ended bool) {
 	return slices.Clone(s.events), s.ended
 }
 
+func (s *seen) cameTwice() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.twice
+}
+
 // collect reads a watcher until n events have come or it ends.
 func collect(t *testing.T, w *Watcher, n int) []*Notice {
 	t.Helper()
@@ -64,7 +70,7 @@ func collect(t *testing.T, w *Watcher, n int) []*Notice {
 		events, ended := s.look()
 		return len(events) >= n || ended
 	}, limit, time.Millisecond)
-	require.False(t, s.twice)
+	require.False(t, s.cameTwice())
 	events, _ = s.look()
 	return events
 }
