@@ -33,11 +33,11 @@ func (f finishFunc) finish(a Answer, err error) { f(a, err) }
 
 // batcher folds the commands that wait into one raft entry. It seals an entry
 // when the log has nothing to sync any more, not before: raft takes nothing
-// new while it syncs, and a batch sealed early would freeze small. For the same
-// reason an entry follows another that is on its way only if it has
-// worthFollowing commands, or if that one takes longer than followAfter, as it
-// does over a long link: each entry costs every member a sync. At most
-// maxInFlight entries are on their way.
+// new while it syncs, and a batch sealed early would freeze small. Behind an
+// entry that is synced and still on its way fewer than worthFollowing commands
+// wait for as long again as its sync took: an entry costs every member a sync, so
+// that is what they may save, and the most that they lose. At most maxInFlight
+// entries are on their way.
 type batcher struct {
 	r *Replica
 
@@ -47,6 +47,7 @@ type batcher struct {
 	reign   *reign    // nil while this member does not lead
 	flying  []*flight // entries given to raft and not yet answered, in order
 	syncing bool      // one of them has not yet been synced by this member's log
+	follow  time.Time // from when on few commands may follow them
 	expiry  bool      // an expire command waits or flies
 	closed  bool
 	wake    chan struct{}
@@ -108,7 +109,7 @@ func (b *batcher) submit(p proposal) error {
 // maySeal tells whether an entry may be sealed now, whatever the time, with mu
 // held.
 func (b *batcher) maySeal() bool {
-	return b.canSeal() && (len(b.flying) == 0 || len(b.queue) >= worthFollowing)
+	return b.canSeal() && (len(b.flying) == 0 || len(b.queue) >= worthFollowing || b.bytes >= maxBatchBytes)
 }
 
 // canSeal tells whether raft could take an entry now, with mu held.
@@ -123,7 +124,7 @@ func (b *batcher) followsIn() time.Duration {
 	if len(b.queue) == 0 || !b.canSeal() || b.maySeal() {
 		return 0
 	}
-	return max(0, followAfter-time.Since(b.flying[len(b.flying)-1].sealed))
+	return max(0, time.Until(b.follow))
 }
 
 // refusing tells why nothing is taken now, with mu held.
@@ -151,6 +152,10 @@ func (b *batcher) signal() {
 func (b *batcher) synced() {
 	b.mu.Lock()
 	b.syncing = false
+	if n := len(b.flying); n > 0 {
+		took := time.Since(b.flying[n-1].sealed)
+		b.follow = time.Now().Add(min(took, maxFollow))
+	}
 	b.mu.Unlock()
 	b.signal()
 }

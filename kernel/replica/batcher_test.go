@@ -13,34 +13,53 @@ import (
 // An entry is sealed at once when none is on its way, and behind one only if it is
 // worth it: every entry costs each member a sync.
 func TestWhatIsSealedBehindAnEntryOnItsWay(t *testing.T) {
-	lately, longAgo := time.Now(), time.Now().Add(-followAfter)
+	soon, now := time.Now().Add(time.Hour), time.Now()
 	for _, c := range []struct {
 		name    string
 		queued  int
-		flying  []time.Time // when sealed
+		bytes   int
+		flying  int
+		follow  time.Time
 		syncing bool
 		sealed  int
 		waits   bool
 	}{
-		{name: "nothing waits"},
-		{name: "none on its way", queued: 1, sealed: 1},
-		{name: "few", queued: worthFollowing - 1, flying: []time.Time{lately}, waits: true},
-		{name: "few behind one that takes long", queued: 1, flying: []time.Time{longAgo}, sealed: 1},
-		{name: "many", queued: worthFollowing, flying: []time.Time{lately}, sealed: worthFollowing},
-		{name: "many, while the log syncs", queued: worthFollowing, flying: []time.Time{lately}, syncing: true},
-		{name: "few behind one that takes long to sync", queued: 1, flying: []time.Time{longAgo}, syncing: true},
-		{name: "as many entries as may be", queued: worthFollowing, flying: []time.Time{longAgo, longAgo}},
+		{name: "nothing waits", follow: soon},
+		{name: "none on its way", queued: 1, follow: soon, sealed: 1},
+		{name: "few", queued: worthFollowing - 1, flying: 1, follow: soon, waits: true},
+		{name: "few that have waited", queued: 1, flying: 1, follow: now, sealed: 1},
+		{name: "many", queued: worthFollowing, flying: 1, follow: soon, sealed: worthFollowing},
+		{name: "long ones", queued: 2, bytes: maxBatchBytes, flying: 1, follow: soon, sealed: 2},
+		{name: "many, while the log syncs", queued: worthFollowing, flying: 1, follow: soon, syncing: true},
+		{name: "few that have waited, while the log syncs", queued: 1, flying: 1, follow: now, syncing: true},
+		{name: "as many entries as may be", queued: worthFollowing, flying: maxInFlight, follow: now},
 	} {
 		b := newBatcher(&Replica{meters: new(meters)})
-		b.reign, b.syncing = &reign{}, c.syncing
-		b.queue = make([]proposal, c.queued)
-		for _, sealed := range c.flying {
-			b.flying = append(b.flying, &flight{sealed: sealed})
+		b.reign, b.syncing, b.follow = &reign{}, c.syncing, c.follow
+		b.queue, b.bytes = make([]proposal, c.queued), c.bytes
+		for range c.flying {
+			b.flying = append(b.flying, &flight{})
 		}
 		_, batch, wait := b.take()
 		assert.Len(t, batch, c.sealed, c.name)
-		assert.Equal(t, c.waits, wait > 0 && wait <= followAfter, c.name)
-		assert.Equal(t, c.waits, wait != 0, c.name)
+		assert.Equal(t, c.waits, wait > 0, c.name)
+	}
+}
+
+// Few commands wait as long as the sync of the entry before them took, and not
+// beyond a bound.
+func TestFewWaitAsLongAsASync(t *testing.T) {
+	for _, c := range []struct{ took, least, most time.Duration }{
+		{took: maxFollow / 2, least: maxFollow / 2, most: maxFollow},
+		{took: time.Hour, least: maxFollow, most: maxFollow},
+	} {
+		b := newBatcher(&Replica{meters: new(meters)})
+		b.syncing, b.flying = true, []*flight{{sealed: time.Now().Add(-c.took)}}
+		before := time.Now()
+		b.synced()
+		require.False(t, b.syncing)
+		require.False(t, b.follow.Before(before.Add(c.least)))
+		require.False(t, b.follow.After(time.Now().Add(c.most)))
 	}
 }
 
@@ -62,13 +81,19 @@ func TestFollowsAnEntryThatDoesNotArrive(t *testing.T) {
 	apply := sync.OnceFunc(r.state.mu.Unlock)
 	defer apply()
 	answers := make(chan error, 2)
-	for n := range 2 {
-		go func() {
-			_, err := r.Propose(context.Background(), set("/k", "v"))
-			answers <- err
-		}()
-		c.eventually("sealed", flying(n+1))
+	propose := func() {
+		_, err := r.Propose(context.Background(), set("/k", "v"))
+		answers <- err
 	}
+	go propose()
+	c.eventually("sealed and synced", func() bool {
+		r.batcher.mu.Lock()
+		defer r.batcher.mu.Unlock()
+		r.batcher.follow = time.Now().Add(20 * time.Millisecond)
+		return len(r.batcher.flying) == 1 && !r.batcher.syncing
+	})
+	go propose()
+	c.eventually("followed", flying(2))
 	apply()
 	require.NoError(t, <-answers)
 	require.NoError(t, <-answers)

@@ -127,12 +127,12 @@ const (
 	maxBatchBytes = 1 << 20
 )
 
-// worthFollowing commands, or followAfter since the last entry was sealed, make
-// it worth while to seal another behind it: measured with three members and 16,
-// 64 and 256 clients that write (docs/performance.md).
+// worthFollowing commands are an entry of their own behind another on its way,
+// measured with three members and 16, 64 and 256 clients that write
+// (docs/performance.md); fewer wait for maxFollow at most.
 const (
 	worthFollowing = 64
-	followAfter    = 5 * time.Millisecond
+	maxFollow      = 5 * time.Millisecond
 )
 
 // keptSnapshots is how many snapshots stay on disk: the newest, and one to fall

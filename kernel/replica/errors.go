@@ -13,7 +13,8 @@ var (
 	// ErrStopped says that this member is stopping. Nothing was proposed.
 	ErrStopped = errors.New("member is stopping: nothing was done")
 	// ErrNotReady says that this member has not yet heard from a leader
-	// since it started: what it holds may be older than what it once served.
+	// since it started, or builds its state anew from an older snapshot: what
+	// it holds may be older than what it once served.
 	ErrNotReady = errors.New("member has not caught up since it started")
 	// ErrTooManyWatchers says that the limit on parked watchers is reached.
 	ErrTooManyWatchers = errors.New("too many watchers")

@@ -70,12 +70,12 @@ func (r *Replica) Linearizable(ctx context.Context) (View, error) {
 	began := time.Now()
 	index, ok := r.firstReadIndex(ctx)
 	if ok && r.state.applied.Load() >= uint64(index) {
-		return r.Local()
+		return r.since(index)
 	}
 	ctx, cancel := context.WithTimeout(ctx, r.cfg.requestTimeout()-time.Since(began))
 	defer cancel()
 	if ok && r.waitApplied(ctx, index) == nil {
-		return r.Local()
+		return r.since(index)
 	}
 	for {
 		changed := r.leader.watch()
@@ -85,7 +85,7 @@ func (r *Replica) Linearizable(ctx context.Context) (View, error) {
 		}
 		switch {
 		case err == nil:
-			return r.Local()
+			return r.since(index)
 		case ctx.Err() != nil:
 			return View{}, fmt.Errorf("%w (%w)", ErrTimeout, err)
 		case !errors.Is(err, ErrNoLeader):
@@ -95,6 +95,16 @@ func (r *Replica) Linearizable(ctx context.Context) (View, error) {
 			return View{}, err
 		}
 	}
+}
+
+// since is Local for what has applied index: it may be built again from an older
+// snapshot at any time.
+func (r *Replica) since(index kernel.LogIndex) (View, error) {
+	v, err := r.Local()
+	if err == nil && v.Applied < index {
+		return View{}, ErrNotReady
+	}
+	return v, err
 }
 
 // firstReadIndex is readIndex as it nearly always succeeds: here, and in the

@@ -117,6 +117,12 @@ func TestRebuildAfterInstallAtCachedIndex(t *testing.T) {
 		end = c.live[lead].lastSnapshot()
 		return err == nil && first > 20 && end >= first-1
 	})
+	// The ten entries of another snapshot shall not be behind it.
+	c.eventually("no snapshot is due", func() bool {
+		last, err := c.live[lead].log.LastIndex()
+		end = c.live[lead].lastSnapshot()
+		return err == nil && last < end+10
+	})
 	c.extend(old, term, 0, end)
 	c.start(old)
 	c.eventually("caught up", func() bool {
