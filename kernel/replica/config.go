@@ -128,7 +128,7 @@ const (
 )
 
 // worthFollowing commands are an entry of their own behind another on its way,
-// measured with three members and 16, 64 and 256 clients that write
+// measured with three members and 8, 16, 64 and 256 clients that write
 // (docs/performance.md); fewer wait for maxFollow at most.
 const (
 	worthFollowing = 64
