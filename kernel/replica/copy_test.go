@@ -33,6 +33,8 @@ func TestCopiesOfAnyMember(t *testing.T) {
 		require.NoError(t, err)
 		_, err = r.Copy(copied.Applied() + 1000)
 		require.ErrorIs(t, err, ErrNotReady)
+		_, err = r.since(copied.Applied() + 1000)
+		require.ErrorIs(t, err, ErrNotReady, "as if its state were built again from an older snapshot")
 		require.GreaterOrEqual(t, copied.Index(), index)
 		require.True(t, copied.KnownLeader)
 		require.Equal(t, i == lead, copied.LastContact == 0)
