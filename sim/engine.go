@@ -16,6 +16,7 @@ type Engine struct {
 	runtime wazero.Runtime
 	module  wazero.CompiledModule
 	cache   wazero.CompilationCache
+	memory  memories
 	world   *world // of the present run, whose processes make the host calls
 	lost    bool   // a process of a run did not give the baton back
 }

@@ -76,8 +76,9 @@ func (m *machine) start() {
 
 func (p *process) run() {
 	if !p.killed {
-		ctx := p.m.w.ctx
-		mod, err := p.m.w.engine.runtime.InstantiateModule(ctx, p.m.w.engine.module, p.config())
+		e := p.m.w.engine
+		ctx := e.memory.within(p.m.w.ctx)
+		mod, err := e.runtime.InstantiateModule(ctx, e.module, p.config())
 		if mod != nil {
 			err = errors.Join(err, mod.Close(ctx))
 		}
