@@ -9,6 +9,8 @@ ROUNDS   ?= 200
 BUDGET   ?= 3m
 SOAK     ?= 1h
 HUNTFROM ?= 0xca7c4000
+# The planted faults that shrink-mutants hunts.
+SHRINK   ?= M01,M05,M11,M15,M16,M19,M22,M24,M28,M30,M31,M41
 AXES     ?=
 OUT      ?= bin/guest.wasm
 TESTARGS ?=
@@ -24,10 +26,10 @@ RACE_PKGS  = ./kernel/... ./wal/... ./transport/... ./httpd/... ./jepsen/... ./c
 GUEST_PKGS = ./kernel/... ./wal/... ./transport/... ./httpd/...
 
 .DEFAULT_GOAL := help
-.PHONY: build run test check lint race bench cluster fuzz conformance differential acceptance sim sim-smoke sweep determinism mutants bench-sim guest kill powercuts disk-faults hostile build-faults versus etcd36 floors steady curves soak clean help
+.PHONY: build run test check lint race bench cluster fuzz conformance differential acceptance sim sim-smoke sweep determinism mutants shrink-mutants bench-sim guest kill powercuts disk-faults hostile build-faults versus etcd36 floors steady curves soak clean help
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # Nothing but the source and the commit goes into the programs: the same commit
 # gives the same bytes in any directory.
@@ -92,6 +94,10 @@ determinism: guest ## fifty seeds from FROM, each played twice and compared step
 
 mutants: guest ## hunt every planted fault for BUDGET of CPU time, and write docs/mutants.md
 	bin/holdfast-sim mutants --from $(HUNTFROM) --budget $(BUDGET) --nodes 3 --duration 14s
+
+shrink-mutants: guest ## what finds planted faults shrinks, unattended, to a few faults and clients, and each of those faults is needed
+	bin/holdfast-sim mutants --only $(SHRINK) --from $(HUNTFROM) --budget $(BUDGET) --nodes 3 --duration 14s --keep bin/shrunk --out bin/shrunk/mutants.md
+	bin/holdfast-sim shrunk bin/shrunk
 
 bench-sim: guest ## virtual seconds per CPU second, at work and idle
 	bin/holdfast-sim bench

@@ -61,7 +61,8 @@ func (e *decisionEnd) sum(before *xxhash.Digest) string {
 	return fmt.Sprintf("0x%016x", before.Sum64())
 }
 
-// Write writes the log: JSON lines, a head, a line per fault, an end.
+// Write writes the log: JSON lines, a head, a line per fault, an end. Decisions without a verdict have not been played yet,
+// and get no end: read back they count as edited.
 func (d *Decisions) Write(w io.Writer) error {
 	var b bytes.Buffer
 	enc, sum := json.NewEncoder(&b), xxhash.New()
@@ -69,11 +70,14 @@ func (d *Decisions) Write(w io.Writer) error {
 	for i := range d.Faults {
 		err = errors.Join(err, enc.Encode(&d.Faults[i]))
 	}
-	var end decisionEnd
-	end.End.Hash, end.End.Verdict = fmt.Sprintf("0x%016x", d.Hash), d.Verdict
-	_, _ = sum.Write(b.Bytes()) // never fails
-	end.End.Sum = end.sum(sum)
-	if err = errors.Join(err, enc.Encode(end)); err != nil {
+	if d.Verdict != "" {
+		var end decisionEnd
+		end.End.Hash, end.End.Verdict = fmt.Sprintf("0x%016x", d.Hash), d.Verdict
+		_, _ = sum.Write(b.Bytes()) // never fails
+		end.End.Sum = end.sum(sum)
+		err = errors.Join(err, enc.Encode(end))
+	}
+	if err != nil {
 		return fmt.Errorf("encode decision log: %w", err)
 	}
 	if _, err := w.Write(b.Bytes()); err != nil {

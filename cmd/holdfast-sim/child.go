@@ -175,7 +175,7 @@ func (o *outcome) collect(ctx context.Context, command string, extra []string, d
 	if o.scenario.cache != "" {
 		args = append(args, "--cache", o.scenario.cache)
 	}
-	if command == "run" && !slices.Contains(extra, untilStep) {
+	if command != "smoke" && !slices.Contains(extra, untilStep) {
 		args = append(args, "--log", log)
 	}
 	ended := do(ctx, o, append(args, extra...))

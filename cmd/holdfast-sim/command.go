@@ -32,7 +32,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	worker := sub("worker", "carry out the command lines that come in, a line of JSON each", work)
 	worker.Hidden = true // for sweep, mutants and bench
 	replay := sub("replay", "play a decision log again, as it was written or edited", replayLog, replayFlags(), moduleFlags(), outputFlags())
-	replay.ArgsUsage = "FILE"
+	shrunk := sub("shrink", "take away from a failing run's decision log whatever its failure does not need", shrinkLog, replayFlags(), shrinkFlags(), moduleFlags())
+	prove := sub("shrunk", "shrink the logs that mutants --keep has left, and see that they are as small as they should be", proveShrinking, shrunkFlags(), moduleFlags())
+	replay.ArgsUsage, shrunk.ArgsUsage, prove.ArgsUsage = "FILE", "FILE", "DIRECTORY"
 	root := &cli.Command{
 		Name: "holdfast-sim", Usage: "play Holdfast clusters through seeds, deterministically",
 		Writer: stdout, ErrWriter: stderr, HideVersion: true,
@@ -47,6 +49,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 			sub("sweep", "play many seeds, in processes that each play one after the other, and add up what happened", sweepSeeds,
 				manyFlags(), sweepFlags(), scenarioFlags(0, sweepDuration), moduleFlags()),
 			replay,
+			shrunk,
+			prove,
 			sub("determinism", "play many seeds as smoke does, each in a process of its own; stop at the first that differs", proveDeterminism,
 				manyFlags(), scenarioFlags(0, determinismDuration), moduleFlags()),
 			sub("mutants", "build the guest with each of the planted faults and see that seeds find it", huntMutants,

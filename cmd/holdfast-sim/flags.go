@@ -47,6 +47,9 @@ type scenario struct {
 	module            string
 	cache             string // empty: the user's
 	wall              time.Duration
+	// decisions names a decision log that is played instead of what a seed draws; of the rest only the module, the cache and the
+	// wall time count then.
+	decisions string
 }
 
 func seedFlags() []cli.Flag {
@@ -159,8 +162,19 @@ func (s scenario) with(seed uint64) scenario {
 	return s
 }
 
-// args gives the flags that play the scenario with run or smoke, those at their defaults left out.
+// command is the subcommand that plays the scenario once.
+func (s scenario) command() string {
+	if s.decisions != "" {
+		return "replay"
+	}
+	return "run"
+}
+
+// args gives the flags that play the scenario with its command or smoke, those at their defaults left out.
 func (s scenario) args() []string {
+	if s.decisions != "" {
+		return []string{"--module", s.module, "--other-module", s.decisions}
+	}
 	return append([]string{"--seed", fmt.Sprintf("0x%x", s.seed)}, s.flags()...)
 }
 

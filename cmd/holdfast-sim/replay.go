@@ -29,11 +29,10 @@ func replayLog(ctx context.Context, c *cli.Command, stdout, stderr io.Writer) (i
 		return 0, err
 	}
 	o.Decisions = d
-	same := sim.ModuleHash(o.Module) == d.Module
-	if !same && !c.Bool("other-module") {
-		return 0, usagef("module: %s: its hash is %s and the log's is %s; name the log's module with --module, or play it with this one by --other-module",
-			s.module, sim.ModuleHash(o.Module), d.Module)
+	if err := sameModule(c, d, o.Module); err != nil {
+		return 0, err
 	}
+	same := sim.ModuleHash(o.Module) == d.Module
 	if d.Untouched {
 		fmt.Fprintf(stdout, "log untouched: recorded with commit=%s hash=0x%016x verdict=%s\n", orUnknown(d.Commit), d.Hash, d.Verdict)
 	} else {
@@ -54,9 +53,13 @@ func readLog(c *cli.Command) (*sim.Decisions, error) {
 		return nil, usagef("log: none given; name the FILE that run --log wrote")
 	case 1:
 	default:
-		return nil, usagef("argument: %q: not expected; replay takes one FILE", c.Args().Get(1))
+		return nil, usagef("argument: %q: not expected; %s takes one FILE", c.Args().Get(1), c.Name)
 	}
-	f, err := os.Open(c.Args().First())
+	return openLog(c.Args().First())
+}
+
+func openLog(name string) (*sim.Decisions, error) {
+	f, err := os.Open(name)
 	if err != nil {
 		return nil, usagef("log: %w; name the FILE that run --log wrote", err)
 	}
@@ -66,6 +69,15 @@ func readLog(c *cli.Command) (*sim.Decisions, error) {
 		return nil, usagef("log: %s: %w", f.Name(), err)
 	}
 	return d, nil
+}
+
+// sameModule refuses to play a log with another module than it was made with, unless that is asked for.
+func sameModule(c *cli.Command, d *sim.Decisions, module []byte) error {
+	if hash := sim.ModuleHash(module); hash != d.Module && !c.Bool("other-module") {
+		return usagef("module: %s: its hash is %s and the log's is %s; name the log's module with --module, or play it with this one by --other-module",
+			c.String("module"), hash, d.Module)
+	}
+	return nil
 }
 
 // whole tells whether a run came to its end: one whose checkers did not end in time did, and its hash is what it is.

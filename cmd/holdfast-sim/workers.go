@@ -41,7 +41,7 @@ type worker struct {
 // play is a player.
 func (ws *workers) play(ctx context.Context, s scenario, extra ...string) outcome {
 	o := outcome{scenario: s, code: -1}
-	o.err = o.collect(ctx, "run", extra, ws.do)
+	o.err = o.collect(ctx, s.command(), extra, ws.do)
 	if errors.Is(o.err, errNoAnswer) {
 		o.report = &report{Seed: hex(s.seed), Nodes: s.nodes, Verdict: sim.VerdictTimeout, Detail: o.err.Error()}
 		o.code, o.err = sim.VerdictTimeout.ExitCode(), nil

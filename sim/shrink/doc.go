@@ -1,0 +1,16 @@
+// Package shrink makes a failing run small enough to be understood: it takes away from a decision log whatever is not needed
+// for the failure, and gives back a log that fails alike.
+//
+// What it takes away, in this order: faults, clients, operations, members, time. Faults and clients go by delta debugging
+// (Zeller and Hildebrandt, Simplifying and Isolating Failure-Inducing Input, 2002): halves first, then smaller and smaller
+// parts, at last one by one; the rest by steps of half of what is left. It goes round until nothing goes any more, so that of
+// the faults and clients that are left each single one is needed.
+//
+// # Promise
+//
+// The same log and a Test that answers alike give the same result, however many tests are made at a time. The result has been
+// tested, as all that it came from. A decision that is missing means that nothing happens, and every other one stays as it was
+// (see package sim): that is what makes logs fit to be shrunk.
+//
+// The package plays nothing itself, and knows neither files nor processes: that is its Test's affair.
+package shrink

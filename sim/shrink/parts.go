@@ -1,0 +1,155 @@
+package shrink
+
+import (
+	"fmt"
+	"slices"
+
+	"holdfast/sim"
+)
+
+// clone makes a log of its own that counts as edited.
+func clone(d *sim.Decisions) *sim.Decisions {
+	c := *d
+	c.Faults = slices.Clone(d.Faults)
+	c.Plan.Workloads = slices.Clone(d.Plan.Workloads)
+	c.Hash, c.Verdict, c.Untouched = 0, "", false
+	return &c
+}
+
+// withFaults leaves only some faults in a log.
+func withFaults(d *sim.Decisions, keep []int) *sim.Decisions {
+	c := clone(d)
+	c.Faults = c.Faults[:0]
+	for _, i := range keep {
+		c.Faults = append(c.Faults, d.Faults[i])
+	}
+	return c
+}
+
+// clients lists all clients, each by the place of its workload.
+func clients(d *sim.Decisions) []int {
+	var out []int
+	for i, w := range d.Plan.Workloads {
+		for range w.Clients {
+			out = append(out, i)
+		}
+	}
+	return out
+}
+
+// withClients leaves only some clients in a log; nil if that were none: nothing is shown then.
+func withClients(d *sim.Decisions, keep []int) *sim.Decisions {
+	if len(keep) == 0 {
+		return nil
+	}
+	all, c := clients(d), clone(d)
+	for i := range c.Plan.Workloads {
+		c.Plan.Workloads[i].Clients = 0
+	}
+	for _, i := range keep {
+		c.Plan.Workloads[all[i]].Clients++
+	}
+	c.Plan.Workloads = slices.DeleteFunc(c.Plan.Workloads, func(w sim.Work) bool { return w.Clients == 0 })
+	// What each client does a second stays as it was: fewer operations are another step.
+	c.Plan.OpsPerSecond = max(d.Plan.OpsPerSecond*int64(len(keep))/int64(len(all)), 1)
+	return c
+}
+
+// fewerOperations makes logs whose clients do half as much in the same time, or only small things.
+func fewerOperations(d *sim.Decisions) []*sim.Decisions {
+	var out []*sim.Decisions
+	if half := d.Plan.OpsPerSecond / 2; half > 0 {
+		c := clone(d)
+		c.Plan.OpsPerSecond = half
+		out = append(out, c)
+	}
+	if d.Plan.BulkBytes > 0 {
+		c := clone(d)
+		c.Plan.BulkBytes = 0
+		out = append(out, c)
+	}
+	return out
+}
+
+// fewerMembers makes logs of smaller clusters, the smallest first: without the faults of those who are gone, and with these
+// faults at others.
+func fewerMembers(d *sim.Decisions) []*sim.Decisions {
+	var out []*sim.Decisions
+	for nodes := sim.MinNodes; nodes < d.Plan.Nodes; nodes++ {
+		gone, moved := clone(d), clone(d)
+		gone.Plan.Nodes, moved.Plan.Nodes = nodes, nodes
+		gone.Faults = slices.DeleteFunc(gone.Faults, func(f sim.Fault) bool {
+			return memberNumber(f.Member) > nodes || memberNumber(f.Other) > nodes
+		})
+		out = append(out, gone)
+		if len(gone.Faults) == len(d.Faults) {
+			continue
+		}
+		for i := range moved.Faults {
+			f := &moved.Faults[i]
+			f.Member, f.Other = movedTo(f.Member, nodes), movedTo(f.Other, nodes)
+		}
+		out = append(out, moved)
+	}
+	return out
+}
+
+// memberNumber is n of mn, 0 if it is none.
+func memberNumber(name string) (n int) {
+	if _, err := fmt.Sscanf(name, "m%d", &n); err != nil {
+		return 0
+	}
+	return n
+}
+
+func movedTo(name string, nodes int) string {
+	n := memberNumber(name)
+	if n <= nodes {
+		return name
+	}
+	return fmt.Sprintf("m%d", (n-1)%nodes+1)
+}
+
+// Times of a shrunk run: what is gained below stepNanos is not worth another test.
+const stepNanos = 250_000_000
+
+// lessTime makes logs that end earlier: the calm first, which begins with the end of the last fault at the earliest, then what
+// clients do in it; and logs whose faults last half as long.
+func lessTime(d *sim.Decisions) []*sim.Decisions {
+	last := int64(firstCalm)
+	for i := range d.Faults {
+		last = max(last, d.Faults[i].At+d.Faults[i].For+1)
+	}
+	var out []*sim.Decisions
+	add := func(calm, end int64) {
+		end = max(end, calm, shortestEnd)
+		if calm < last || calm > d.Plan.CalmAtNanos || end > d.Plan.EndNanos || d.Plan.CalmAtNanos-calm+d.Plan.EndNanos-end < stepNanos {
+			return
+		}
+		c := clone(d)
+		c.Plan.CalmAtNanos, c.Plan.EndNanos = calm, end
+		out = append(out, c)
+	}
+	calm, after := d.Plan.CalmAtNanos, d.Plan.EndNanos-d.Plan.CalmAtNanos
+	for _, sooner := range []int64{last, (last + calm) / 2} {
+		add(sooner, sooner)
+		add(sooner, sooner+after/2)
+		add(sooner, sooner+after)
+	}
+	add(calm, calm)
+	add(calm, calm+after/2)
+	for i := range d.Faults {
+		if half := d.Faults[i].For / 2; half >= stepNanos {
+			c := clone(d)
+			c.Faults[i].For = half
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// A run has to go on for so long: the least that a plan may have, and until there is a leader whom something can happen to.
+const (
+	shortestEnd = int64(sim.MinDuration) * 7 / 10
+	firstCalm   = 2_500_000_000
+)

@@ -1,0 +1,181 @@
+package shrink
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+
+	"holdfast/sim"
+)
+
+// Test plays decisions and tells whether the run fails as the first one did. It is called by several goroutines at a time. An
+// error ends the shrinking.
+type Test func(ctx context.Context, d *sim.Decisions) (bool, error)
+
+// Shrinker says how a log is made smaller.
+type Shrinker struct {
+	Test Test // required
+	// Jobs is how many tests are made at a time; 0: one.
+	Jobs int
+	// Spent, if set, is asked before each test; once it says so, no further one is begun.
+	Spent func() bool
+	// Tell, if set, is told after each test.
+	Tell func(Progress)
+}
+
+// Progress is how far the shrinking is.
+type Progress struct {
+	What     string // what is being taken away
+	Tests    int
+	Smallest *sim.Decisions // not to be changed
+}
+
+// Result is what is left of a log.
+type Result struct {
+	Decisions *sim.Decisions
+	Tests     int
+	// Minimal says that nothing more can be taken away; else the budget was spent before that was known.
+	Minimal bool
+}
+
+// Run shrinks a log that fails. With an error, the result is the smallest log until then. The log given stays as it is.
+func (s Shrinker) Run(ctx context.Context, d *sim.Decisions) (Result, error) {
+	w := &work{Shrinker: s, ctx: ctx, best: clone(d), known: map[string]bool{}}
+	w.Jobs = max(w.Jobs, 1)
+	for {
+		before := w.best
+		for _, p := range passes {
+			w.what = p.name
+			p.shrink(w)
+		}
+		if w.stopped() || w.best == before {
+			return Result{Decisions: w.best, Tests: w.tests, Minimal: !w.stopped()}, w.err
+		}
+	}
+}
+
+// passes are the ways to make a log smaller, in the order in which they are gone.
+var passes = []struct {
+	name   string
+	shrink func(*work)
+}{
+	{"faults", func(w *work) { w.minimise(len(w.best.Faults), withFaults) }},
+	{"clients", func(w *work) { w.minimise(len(clients(w.best)), withClients) }},
+	{"operations", func(w *work) { w.descend(fewerOperations) }},
+	{"members", func(w *work) { w.descend(fewerMembers) }},
+	{"time", func(w *work) { w.descend(lessTime) }},
+}
+
+// work is a log being shrunk.
+type work struct {
+	Shrinker
+	ctx   context.Context
+	best  *sim.Decisions // the smallest that fails; never changed, only replaced
+	what  string
+	tests int
+	known map[string]bool // read by key only: what a log that was tested came to
+	spent bool
+	err   error
+}
+
+func (w *work) stopped() bool { return w.spent || w.err != nil }
+
+// minimise takes away as many of n parts of the best log as can be taken; with makes a log of some of them only. What is left
+// is needed part by part.
+func (w *work) minimise(n int, with func(d *sim.Decisions, keep []int) *sim.Decisions) {
+	whole, keep := w.best, make([]int, n)
+	for i := range keep {
+		keep[i] = i
+	}
+	if n == 0 || with(whole, nil) != nil && w.first([]*sim.Decisions{with(whole, nil)}) == 0 {
+		return
+	}
+	for parts := min(2, n); ; {
+		var without [][]int
+		var candidates []*sim.Decisions
+		size := (len(keep) + parts - 1) / parts
+		for at := 0; at < len(keep); at += size {
+			rest := slices.Delete(slices.Clone(keep), at, min(at+size, len(keep)))
+			if d := with(whole, rest); d != nil {
+				without, candidates = append(without, rest), append(candidates, d)
+			}
+		}
+		switch i := w.first(candidates); {
+		case i >= 0:
+			keep, parts = without[i], max(parts-1, min(2, len(without[i])))
+		case size == 1 || w.stopped():
+			return
+		default:
+			parts = min(2*parts, len(keep))
+		}
+		if len(keep) == 0 {
+			return
+		}
+	}
+}
+
+// descend takes smaller logs for as long as one of those that next makes of the best one fails.
+func (w *work) descend(next func(d *sim.Decisions) []*sim.Decisions) {
+	for w.first(next(w.best)) >= 0 {
+	}
+}
+
+// first makes the first of some candidates that fails the best log, and gives its place; -1 if none fails.
+func (w *work) first(candidates []*sim.Decisions) int {
+	for at := 0; at < len(candidates) && !w.stopped(); at += w.Jobs {
+		some := candidates[at:min(at+w.Jobs, len(candidates))]
+		for i, fails := range w.test(some) {
+			if fails {
+				w.best = some[i]
+				return at + i
+			}
+		}
+	}
+	return -1
+}
+
+// test tests some candidates at one time, but for those that were tested before.
+func (w *work) test(candidates []*sim.Decisions) []bool {
+	fails, errs, keys := make([]bool, len(candidates)), make([]error, len(candidates)), make([]string, len(candidates))
+	var wg sync.WaitGroup
+	for i, d := range candidates {
+		keys[i] = key(d)
+		known, ok := w.known[keys[i]]
+		if fails[i] = known; ok {
+			continue
+		}
+		if w.spent = w.spent || w.Spent != nil && w.Spent(); w.spent {
+			keys[i] = ""
+			continue
+		}
+		w.tests++
+		wg.Go(func() { fails[i], errs[i] = w.Test(w.ctx, d) })
+	}
+	wg.Wait()
+	for i, d := range candidates {
+		if errs[i] != nil {
+			w.err = fmt.Errorf("shrink %s: %w", w.what, errs[i])
+			return nil
+		}
+		if keys[i] != "" {
+			w.known[keys[i]] = fails[i]
+		}
+		if w.Tell != nil && keys[i] != "" {
+			smallest := w.best
+			if fails[i] {
+				smallest = d
+			}
+			w.Tell(Progress{What: w.what, Tests: w.tests, Smallest: smallest})
+		}
+	}
+	return fails
+}
+
+// key tells logs apart.
+func key(d *sim.Decisions) string {
+	var b bytes.Buffer
+	_ = d.Write(&b) // numbers and names: they can always be written
+	return b.String()
+}

@@ -1,0 +1,153 @@
+package shrink
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"slices"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"holdfast/sim"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+)
+
+// drawn is a run's decisions as a seed makes them.
+func drawn(seed uint64, nodes int) *sim.Decisions {
+	o := sim.Options{Seed: seed, Nodes: nodes, Duration: 30 * time.Second}
+	d := &sim.Decisions{Seed: seed, Plan: sim.Derive(o), Verdict: sim.VerdictSafety, Untouched: true}
+	d.Faults = sim.Schedule(o, &d.Plan)
+	for i := range d.Faults {
+		d.Faults[i].Leader = false // as a log has it
+	}
+	return d
+}
+
+func ids(d *sim.Decisions) []int {
+	var out []int
+	for i := range d.Faults {
+		out = append(out, d.Faults[i].ID)
+	}
+	return out
+}
+
+// needs makes a test of runs that fail if certain faults and so many clients of a workload are there.
+func needs(faults []int, workload string, clients int) Test {
+	return func(_ context.Context, d *sim.Decisions) (bool, error) {
+		for _, id := range faults {
+			if !slices.Contains(ids(d), id) {
+				return false, nil
+			}
+		}
+		for _, w := range d.Plan.Workloads {
+			if w.Name == workload {
+				return w.Clients >= clients, nil
+			}
+		}
+		return clients == 0, nil
+	}
+}
+
+// What a failure needs is what is left of a log, whatever it is, and however many tests are made at a time; all else goes down
+// to what a plan must have.
+func TestLeavesWhatIsNeeded(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		d := drawn(rapid.Uint64().Draw(t, "seed"), 3+2*rapid.IntRange(0, 2).Draw(t, "size"))
+		work := rapid.SampledFrom(d.Plan.Workloads).Draw(t, "workload")
+		clients := rapid.IntRange(1, work.Clients).Draw(t, "clients")
+		needed := ids(d)
+		keep := rapid.SliceOfNDistinct(rapid.SampledFrom(needed), 0, min(5, len(needed)), func(i int) int { return i }).Draw(t, "faults")
+		res, err := Shrinker{Test: needs(keep, work.Name, clients), Jobs: rapid.IntRange(1, 4).Draw(t, "jobs")}.Run(t.Context(), d)
+		require.NoError(t, err)
+		assert.True(t, res.Minimal)
+		small := res.Decisions
+		assert.ElementsMatch(t, keep, ids(small))
+		assert.Equal(t, []sim.Work{{Name: work.Name, Clients: clients}}, small.Plan.Workloads)
+		assert.EqualValues(t, 1, small.Plan.OpsPerSecond)
+		assert.Zero(t, small.Plan.BulkBytes)
+		assert.Equal(t, sim.MinNodes, small.Plan.Nodes)
+		assert.Empty(t, small.Verdict, "it has not been played")
+		assert.NoError(t, readBack(small))
+		assert.Equal(t, sim.VerdictSafety, d.Verdict, "the log given stays as it is")
+		assert.Equal(t, needed, ids(d))
+	})
+}
+
+// Whatever fails, and be it by a whim: what is left fails, and without any one of its faults it does not. The jobs do not matter.
+func TestEachFaultIsNeeded(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		d := drawn(rapid.Uint64().Draw(t, "seed"), 3)
+		salt := rapid.Uint64().Draw(t, "salt")
+		whim := func(_ context.Context, c *sim.Decisions) (bool, error) {
+			mix := salt
+			for _, id := range ids(c) {
+				mix = (mix ^ uint64(id)) * 0x9e3779b97f4a7c15
+			}
+			return len(c.Faults) == len(d.Faults) || len(c.Faults) > 1 && mix>>40%3 == 0, nil
+		}
+		res, err := Shrinker{Test: whim, Jobs: 1}.Run(t.Context(), d)
+		require.NoError(t, err)
+		fails, _ := whim(t.Context(), res.Decisions)
+		assert.True(t, fails)
+		for i := range res.Decisions.Faults {
+			without := clone(res.Decisions)
+			without.Faults = slices.Delete(without.Faults, i, i+1)
+			fails, _ := whim(t.Context(), without)
+			assert.False(t, fails, "without fault %d", i)
+		}
+		again, err := Shrinker{Test: whim, Jobs: 3}.Run(t.Context(), d)
+		require.NoError(t, err)
+		assert.Equal(t, res.Decisions, again.Decisions)
+	})
+}
+
+// A budget that is spent ends the shrinking with the smallest log until then; so does an error, which is told.
+func TestStopsEarly(t *testing.T) {
+	d, tests := drawn(7, 5), atomic.Int64{}
+	counted := func(_ context.Context, c *sim.Decisions) (bool, error) {
+		tests.Add(1)
+		return len(c.Faults) >= 3, nil
+	}
+	res, err := Shrinker{Test: counted, Spent: func() bool { return tests.Load() >= 6 }}.Run(t.Context(), d)
+	require.NoError(t, err)
+	assert.False(t, res.Minimal)
+	assert.Equal(t, 6, res.Tests)
+	assert.Less(t, len(res.Decisions.Faults), len(d.Faults))
+
+	broken := errors.New("no more disk")
+	tests.Store(0)
+	res, err = Shrinker{Test: func(ctx context.Context, c *sim.Decisions) (bool, error) {
+		if tests.Load() == 6 {
+			return false, broken
+		}
+		return counted(ctx, c)
+	}}.Run(t.Context(), d)
+	require.ErrorIs(t, err, broken)
+	assert.ErrorContains(t, err, "shrink faults")
+	assert.Less(t, len(res.Decisions.Faults), len(d.Faults))
+}
+
+// What is taken away is told as it goes.
+func TestTells(t *testing.T) {
+	var told []string
+	_, err := Shrinker{
+		Test: needs(nil, "", 0),
+		Tell: func(p Progress) { told = append(told, p.What) },
+	}.Run(t.Context(), drawn(3, 5))
+	require.NoError(t, err)
+	assert.Equal(t, []string{"faults", "clients", "operations", "members", "time"}, slices.Compact(told)[:5])
+}
+
+// readBack tells whether a log can be read and would be played.
+func readBack(d *sim.Decisions) error {
+	var b bytes.Buffer
+	if err := d.Write(&b); err != nil {
+		return err
+	}
+	_, err := sim.ReadDecisions(&b)
+	return err
+}
