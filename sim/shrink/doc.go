@@ -4,7 +4,9 @@
 // What it takes away, in this order: faults, clients, operations, members, time. Faults and clients go by delta debugging
 // (Zeller and Hildebrandt, Simplifying and Isolating Failure-Inducing Input, 2002): halves first, then smaller and smaller
 // parts, at last one by one; the rest by steps of half of what is left. It goes round until nothing goes any more, so that of
-// the faults and clients that are left each single one is needed.
+// the faults and clients that are left each single one is needed. A client may be needed for no better reason than that
+// without it everything happens a little earlier: so fewer of them are also tried with a few other seeds, under the same plan
+// and the same faults.
 //
 // # Promise
 //

@@ -55,6 +55,51 @@ func withClients(d *sim.Decisions, keep []int) *sim.Decisions {
 	return c
 }
 
+// fewerClientsRedrawn makes logs with less than half of the clients, or with some of one workload only, and another seed: what
+// they do, and how long everything takes, is drawn anew.
+func fewerClientsRedrawn(d *sim.Decisions) []*sim.Decisions {
+	all := clients(d)
+	var some [][]int
+	add := func(keep []int) {
+		keep = keep[:min(len(keep), redrawnClients)]
+		if len(keep) > 0 && len(keep) < len(all) && !slices.ContainsFunc(some, func(k []int) bool { return slices.Equal(k, keep) }) {
+			some = append(some, keep)
+		}
+	}
+	for i := range d.Plan.Workloads {
+		var keep []int
+		for client, workload := range all {
+			if workload == i {
+				keep = append(keep, client)
+			}
+		}
+		add(keep[:1])
+		add(keep)
+	}
+	for half := range 2 {
+		var keep []int
+		for client := half; client < len(all); client += 2 {
+			keep = append(keep, client)
+		}
+		add(keep)
+	}
+	var out []*sim.Decisions
+	for n := range uint64(redrawnSeeds) {
+		for _, keep := range some {
+			c := withClients(d, keep)
+			c.Seed += n + 1
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// So many clients are left at most, and so many other seeds tried.
+const (
+	redrawnClients = 3
+	redrawnSeeds   = 6
+)
+
 // fewerOperations makes logs whose clients do half as much in the same time, or only small things.
 func fewerOperations(d *sim.Decisions) []*sim.Decisions {
 	var out []*sim.Decisions

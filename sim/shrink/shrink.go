@@ -66,6 +66,7 @@ var passes = []struct {
 	{"operations", func(w *work) { w.descend(fewerOperations) }},
 	{"members", func(w *work) { w.descend(fewerMembers) }},
 	{"time", func(w *work) { w.descend(lessTime) }},
+	{"clients, with other seeds", func(w *work) { w.descend(fewerClientsRedrawn) }},
 }
 
 // work is a log being shrunk.
