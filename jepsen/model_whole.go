@@ -129,23 +129,12 @@ func treeOperations(h History, l *eventLog, limit int) (ops []porcupine.Operatio
 
 // explainTree tells how far the longest order came and what was left.
 func (s *search) explainTree(ops []porcupine.Operation, info porcupine.LinearizationInfo) string {
-	var longest []porcupine.Operation
-	for _, part := range info.PartialLinearizationsOperations() {
-		for _, p := range part {
-			if len(p) > len(longest) {
-				longest = p
-			}
-		}
-	}
-	type called struct {
-		process int
-		call    int64
-	}
+	longest := longestOrder(info)
 	placed := map[called]bool{}
 	state := newWhole(newTree(), 0)
 	for _, p := range longest {
 		o := p.Input.(Operation)
-		placed[called{o.Process, o.Call}] = true
+		placed[calledBy(&o)] = true
 		_, state = state.step(o)
 	}
 	var b strings.Builder
@@ -154,7 +143,7 @@ func (s *search) explainTree(ops []porcupine.Operation, info porcupine.Lineariza
 	n := 0
 	for _, p := range ops {
 		o := p.Input.(Operation)
-		if placed[called{o.Process, o.Call}] || n == shown {
+		if placed[calledBy(&o)] || n == shown {
 			continue
 		}
 		if ok, _ := state.step(o); !ok {

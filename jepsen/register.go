@@ -361,24 +361,13 @@ func (o Operation) String() string {
 
 // explain tells how far the longest order came and what could not follow.
 func explain(ops []porcupine.Operation, info porcupine.LinearizationInfo) string {
-	var longest []porcupine.Operation
-	for _, part := range info.PartialLinearizationsOperations() {
-		for _, p := range part {
-			if len(p) > len(longest) {
-				longest = p
-			}
-		}
-	}
+	longest := longestOrder(info)
 	state := register{}
-	type called struct {
-		process int
-		call    int64
-	}
 	placed := map[called]int{}
 	for _, p := range longest {
 		o := p.Input.(Operation)
 		_, state = state.step(o)
-		placed[called{o.Process, o.Call}]++
+		placed[calledBy(&o)]++
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "the longest order explains %d of %d operations and ends in %s; none of the next can follow:", len(longest), len(ops), state)
@@ -386,7 +375,7 @@ func explain(ops []porcupine.Operation, info porcupine.LinearizationInfo) string
 	n := 0
 	for _, p := range ops {
 		o := p.Input.(Operation)
-		if at := (called{o.Process, o.Call}); placed[at] > 0 {
+		if at := calledBy(&o); placed[at] > 0 {
 			placed[at]--
 			continue
 		}

@@ -17,6 +17,7 @@ type health struct {
 	failAfter   int64 // disk operations until one fails, once; meaningful if failing
 	failing     bool
 	chance      disk.Chance // what of the failing operation is done
+	failure     *Fault      // that it is
 	full        bool        // writes that make files longer fail
 	// aim, if set, dooms the process once it works on such a file.
 	aim *aim
@@ -79,7 +80,7 @@ func (m *machine) diskFault(op disk.Op, path string) disk.Fault {
 	c.failing = false
 	c.excuseFor("a disk error", m.w.now)
 	m.w.counts.DiskErrors++
-	m.w.counts.fault("disk-error")
+	m.w.hit(c.failure)
 	m.w.tell(m.name, "EIO", (opDisk + opcode(op)).String())
 	return disk.Fault{Errno: sys.EIO, Chance: c.chance}
 }
@@ -97,7 +98,7 @@ type aim struct {
 	calls int64
 	down  int64  // how long it stays down then
 	die   func() // what else happens then; nil: nothing
-	kind  string // the fault that it is
+	fault *Fault // that it is
 }
 
 const anyOp = disk.Op(0)
@@ -143,7 +144,7 @@ func (m *machine) takeAim(op disk.Op, path string) {
 	}
 	m.cond.aim = nil
 	if !m.proc.doomed {
-		m.w.counts.fault(a.kind)
+		m.w.hit(a.fault)
 		m.cond.downUntil = m.w.now + a.down
 		m.doom(a.calls, a.die)
 	}

@@ -23,11 +23,13 @@ func (w *world) judge(rep *Report, finished bool) error {
 		return fmt.Errorf("read the clients' history: %w", err)
 	}
 	rep.count(history)
+	w.recording.history(history)
 	if rep.Diverged != nil {
 		rep.Verdict, rep.Detail = VerdictNondeterminism, "first difference: "+rep.Diverged.String()
 		return nil
 	}
 	run := w.evidence(history, finished)
+	w.recording.evidence(run)
 	rep.Stats = w.stats(run)
 	rep.Checks = check(run)
 	red, late := jepsen.Result{}, []string(nil)

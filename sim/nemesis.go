@@ -59,11 +59,12 @@ func (n *nemesis) strike(f Fault) {
 		return
 	}
 	detail, undo := k.strike(n, &f)
+	w.recording.struck(f, detail)
 	if detail == "" {
 		return // it could not be
 	}
 	if !k.armed {
-		w.counts.fault(f.Kind)
+		w.hit(&f)
 	}
 	w.tell(f.Member, f.Kind, detail+" "+f.String())
 	if undo == nil {
@@ -77,6 +78,7 @@ func (n *nemesis) strike(f Fault) {
 		if undo := n.undo[f.ID]; undo != nil {
 			delete(n.undo, f.ID)
 			w.tell(f.Member, "mend", fmt.Sprintf("%s #%d", f.Kind, f.ID))
+			w.recording.mended(f.ID, w.now)
 			undo()
 		}
 	})
@@ -102,9 +104,16 @@ func (n *nemesis) healAll() {
 		id := n.struck[i].ID
 		if undo := n.undo[id]; undo != nil {
 			delete(n.undo, id)
+			n.s.w.recording.mended(id, n.s.w.now)
 			undo()
 		}
 	}
+}
+
+// hit counts a fault that takes effect.
+func (w *world) hit(f *Fault) {
+	w.counts.fault(f.Kind)
+	w.recording.hit(f.ID, w.now)
 }
 
 // member is the machine that a fault strikes; nil if nothing runs there that could be struck.
@@ -179,7 +188,7 @@ func (n *nemesis) aimed(f *Fault, aims []target, and func(*machine)) (string, fu
 			m, f.Member, f.Other = other, f.Other, f.Member
 		}
 	}
-	a := &aim{path: at.path, op: at.op, tears: at.tears, calls: (f.N >> 8) % at.calls, skip: (f.N >> 8) / at.calls % (at.skip + 1), down: f.For, kind: f.Kind}
+	a := &aim{path: at.path, op: at.op, tears: at.tears, calls: (f.N >> 8) % at.calls, skip: (f.N >> 8) / at.calls % (at.skip + 1), down: f.For, fault: f}
 	if and != nil {
 		a.die = func() { and(m) }
 	}
@@ -193,7 +202,7 @@ func (n *nemesis) voteKill(f *Fault) (string, func()) {
 	if voter == nil {
 		return "", nil
 	}
-	a := &aim{path: stableFiles, op: disk.OpRename, skip: 1, calls: f.N / 2, down: f.For / 4, kind: f.Kind}
+	a := &aim{path: stableFiles, op: disk.OpRename, skip: 1, calls: f.N / 2, down: f.For / 4, fault: f}
 	if f.N%2 == 1 {
 		chance := n.chance(f)
 		a.die = func() { voter.powerCut(chance) }
@@ -267,7 +276,7 @@ func (n *nemesis) diskError(f *Fault) (string, func()) {
 	if m == nil {
 		return "", nil
 	}
-	m.cond.failing, m.cond.failAfter, m.cond.chance = true, f.N, n.chance(f)
+	m.cond.failing, m.cond.failAfter, m.cond.chance, m.cond.failure = true, f.N, n.chance(f), f
 	return fmt.Sprintf("disk operation %d from now fails", f.N), func() { m.cond.failing = false }
 }
 

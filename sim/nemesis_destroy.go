@@ -38,7 +38,7 @@ func (n *nemesis) rot(f *Fault) (string, func()) {
 			return
 		}
 		m.cond.lost = rotten
-		n.s.w.counts.fault(f.Kind)
+		n.s.w.hit(f)
 	})
 	return "a bit of its log flips while it is down", nil
 }

@@ -72,17 +72,19 @@ type segment struct {
 	data []byte
 	size int
 	at   int64 // when it arrives
+	note int   // its number in a recording, 0: none
 }
 
 // pipe is one direction of a connection: the segments on their way to one end.
 type pipe struct {
 	queue     []segment
-	last      int64  // arrival of the last one: none may overtake
-	stalled   bool   // the head could not arrive; nothing is planned
-	since     int64  // when it stalled
-	round     uint64 // tells an arrival that was planned before the pipe stalled
-	heldUntil int64  // nothing arrives before
-	orphaned  bool   // the sender has let go of what it sent: what gets lost is lost for good
+	last      int64   // arrival of the last one: none may overtake
+	stalled   bool    // the head could not arrive; nothing is planned
+	since     int64   // when it stalled
+	round     uint64  // tells an arrival that was planned before the pipe stalled
+	heldUntil int64   // nothing arrives before
+	words     *stream // how far a recording has read it; nil: nothing
+	orphaned  bool    // the sender has let go of what it sent: what gets lost is lost for good
 }
 
 // latency draws how long one segment takes from machine to machine.
@@ -121,6 +123,7 @@ func (n *network) transmit(to *socket, seg segment, at int64) {
 	}
 	seg.at = max(seg.at, in.last)
 	in.last = seg.at
+	seg.note = n.w.recording.sent(to, &seg, at)
 	in.queue = append(in.queue, seg)
 	if !in.stalled {
 		n.plan(to, seg.at)
@@ -184,6 +187,7 @@ func (n *network) deliver(to *socket, seg segment) {
 	case segSynAck:
 		to.state = established
 	case segData:
+		n.w.recording.arrived(seg.note, n.w.now)
 		to.inbox = append(to.inbox, seg.data...)
 	case segWindow:
 		to.window += seg.size

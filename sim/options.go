@@ -53,6 +53,8 @@ type Options struct {
 	Logs     io.Writer // what processes print; nil: dropped
 	History  io.Writer // the clients' history, JSON lines; nil: none
 	Log      io.Writer // the decision log; nil: none
+	// Recording is filled with what happens; nil: nobody looks on.
+	Recording *Recording
 	// Commit is of the simulator's sources: a log tells it, and a replay holds it against the log's.
 	Commit string
 

@@ -40,6 +40,9 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	if o.Record {
 		rep.Trace = &Trace{}
 	}
+	if o.UntilStep > 0 && o.Recording == nil {
+		o.Recording = &Recording{} // what members said of their logs is told at the end
+	}
 	t := newTrace(o.HashLog, rep.Trace, o.Against)
 	w, err := newWorld(ctx, &o, d.Plan, t)
 	if err != nil {
@@ -114,28 +117,4 @@ func decide(o *Options) Decisions {
 	d := Decisions{Seed: o.Seed, Plan: Derive(*o)}
 	d.Faults = Schedule(*o, &d.Plan)
 	return d
-}
-
-// describe tells where every machine stands, for a run that is stopped at a step.
-func (w *world) describe() {
-	for _, m := range w.machines {
-		switch {
-		case m.proc != nil:
-			w.tell(m.name, "stands", fmt.Sprintf("incarnation %d, own time %.9f s, %d sockets", m.incarnation, float64(m.proc.local)/1e9, m.proc.sockets.open))
-		default:
-			w.tell(m.name, "stands", "down")
-		}
-		for i := len(w.roles) - 1; i >= 0; i-- {
-			if r := w.roles[i]; r.Member == m.name {
-				w.tell(m.name, "role", fmt.Sprintf("%s of term %d since %.6f s", r.State, r.Term, float64(r.At)/1e9))
-				break
-			}
-		}
-		for i := len(w.commits) - 1; i >= 0; i-- {
-			if c := w.commits[i]; c.Member == m.name {
-				w.tell(m.name, "applied", fmt.Sprintf("log index %d of term %d, X-Etcd-Index %d, history hash %016x", c.LogIndex, c.Term, c.StoreIndex, c.Hash))
-				break
-			}
-		}
-	}
 }

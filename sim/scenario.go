@@ -37,6 +37,7 @@ func newScenario(w *world, faults []Fault, memberArgs []string) *scenario {
 			clock: clock{wallNanos: w.plan.WallOffsetNanos},
 		}))
 	}
+	w.recording.begin(s.members)
 	s.client = w.add(&machine{name: "c1", ip: "10.0.1.1", disk: disk.New(), endsItself: true})
 	w.net = newNetwork(w, len(w.machines))
 

@@ -7,11 +7,13 @@ import (
 
 // timeline is a run as text of fixed width: a line per change of state.
 type timeline struct {
-	w   io.Writer // nil: nobody reads it
-	err error     // the first failure to write
+	w   io.Writer  // nil: nobody reads it
+	err error      // the first failure to write
+	rec *Recording // nil: none
 }
 
 func (t *timeline) line(nanos int64, who, what, detail string) {
+	t.rec.act(nanos, who, what, detail)
 	if t.w == nil || t.err != nil {
 		return
 	}

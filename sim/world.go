@@ -12,19 +12,20 @@ import (
 // world is everything in one run: machines, the network between them, virtual time and what is going to happen. Only one at
 // a time does anything in it: the loop, or the process that it has lent the baton to.
 type world struct {
-	ctx      context.Context
-	draws    draws
-	plan     Plan
-	now      int64 // nanoseconds since the run began
-	queue    eventQueue
-	machines []*machine
-	net      *network
-	trace    *trace
-	timeline *timeline
-	history  []byte    // JSON lines, as the clients noted them
-	logs     io.Writer // what processes print; nil: nowhere
-	current  *process  // who holds the baton, or held it last: whose host calls are made
-	leader   *machine  // who last noted that it leads, while it does and lives
+	ctx       context.Context
+	draws     draws
+	plan      Plan
+	now       int64 // nanoseconds since the run began
+	queue     eventQueue
+	machines  []*machine
+	net       *network
+	trace     *trace
+	timeline  *timeline
+	history   []byte     // JSON lines, as the clients noted them
+	logs      io.Writer  // what processes print; nil: nowhere
+	current   *process   // who holds the baton, or held it last: whose host calls are made
+	recording *Recording // nil: none
+	leader    *machine   // who last noted that it leads, while it does and lives
 
 	commits []jepsen.Commit // what the members noted, in the order of time but for what a turn runs ahead
 	roles   []jepsen.Role
@@ -69,7 +70,7 @@ func (c *Counts) fault(kind string) {
 
 // newWorld makes a world without machines, in the engine of the options or in one of its own.
 func newWorld(ctx context.Context, o *Options, plan Plan, t *trace) (*world, error) {
-	w := &world{ctx: ctx, draws: draws(o.Seed), plan: plan, trace: t, logs: o.Logs, timeline: &timeline{w: o.Timeline}}
+	w := &world{ctx: ctx, draws: draws(o.Seed), plan: plan, trace: t, logs: o.Logs, timeline: &timeline{w: o.Timeline, rec: o.Recording}, recording: o.Recording}
 	w.engine, w.owned = o.Engine, o.Engine == nil
 	if w.owned {
 		var err error

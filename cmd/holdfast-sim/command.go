@@ -35,6 +35,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	shrunk := sub("shrink", "take away from a failing run's decision log whatever its failure does not need", shrinkLog, replayFlags(), shrinkFlags(), moduleFlags())
 	prove := sub("shrunk", "shrink the logs that mutants --keep has left, and see that they are as small as they should be", proveShrinking, shrunkFlags(), moduleFlags())
 	replay.ArgsUsage, shrunk.ArgsUsage, prove.ArgsUsage = "FILE", "FILE", "DIRECTORY"
+	report := sub("report", "play a decision log and tell it: the story as text, and a page with a picture", reportLog, reportFlags(), replayFlags(), moduleFlags())
+	report.ArgsUsage = "FILE"
+	diff := sub("diff", "tell where two decision logs part and, with modules, where the runs do", diffLogs, diffFlags())
+	diff.ArgsUsage = "A [B]"
 	root := &cli.Command{
 		Name: "holdfast-sim", Usage: "play Holdfast clusters through seeds, deterministically",
 		Writer: stdout, ErrWriter: stderr, HideVersion: true,
@@ -51,6 +55,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 			replay,
 			shrunk,
 			prove,
+			report,
+			diff,
 			sub("determinism", "play many seeds as smoke does, each in a process of its own; stop at the first that differs", proveDeterminism,
 				manyFlags(), scenarioFlags(0, determinismDuration), moduleFlags()),
 			sub("mutants", "build the guest with each of the planted faults and see that seeds find it", huntMutants,

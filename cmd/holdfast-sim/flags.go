@@ -203,17 +203,24 @@ func (s scenario) flags() []string {
 
 // options makes the simulator's options of the scenario, whose module it reads.
 func (s scenario) options() (sim.Options, error) {
+	o, err := s.cached()
+	if err != nil {
+		return o, err
+	}
+	o.Module, err = readModule(s.module)
+	return o, err
+}
+
+// cached are the options but for the module.
+func (s scenario) cached() (sim.Options, error) {
 	o := sim.Options{
 		Seed: s.seed, Nodes: s.nodes, Duration: s.duration, Workloads: s.workloads, Faults: s.faults, OpsPerSecond: s.ops,
 		CacheDir: s.cache,
 	}
 	var err error
 	if o.CacheDir == "" {
-		if o.CacheDir, err = userCache(); err != nil {
-			return o, err
-		}
+		o.CacheDir, err = userCache()
 	}
-	o.Module, err = readModule(s.module)
 	return o, err
 }
 

@@ -20,16 +20,8 @@ func replayLog(ctx context.Context, c *cli.Command, stdout, stderr io.Writer) (i
 	if err != nil {
 		return 0, err
 	}
-	s := scenario{seed: d.Seed, nodes: d.Plan.Nodes, module: c.String("module"), cache: c.String("cache"), wall: c.Duration("wall")}
-	if s.wall <= 0 {
-		return 0, usagef("wall: %v; choose a time above nought", s.wall)
-	}
-	o, err := s.options()
+	s, o, err := replayed(c, d)
 	if err != nil {
-		return 0, err
-	}
-	o.Decisions = d
-	if err := sameModule(c, d, o.Module); err != nil {
 		return 0, err
 	}
 	same := sim.ModuleHash(o.Module) == d.Module
@@ -45,6 +37,20 @@ func replayLog(ctx context.Context, c *cli.Command, stdout, stderr io.Writer) (i
 	compareHashes(stdout, d, rep, same && c.Uint64("until-step") == 0 && whole(rep))
 	fmt.Fprintln(stdout, rep.Line())
 	return rep.Verdict.ExitCode(), nil
+}
+
+// replayed reads the flags of a command that plays a log: with the log's own module, unless another one is wanted.
+func replayed(c *cli.Command, d *sim.Decisions) (scenario, sim.Options, error) {
+	s := scenario{seed: d.Seed, nodes: d.Plan.Nodes, module: c.String("module"), cache: c.String("cache"), wall: c.Duration("wall")}
+	if s.wall <= 0 {
+		return s, sim.Options{}, usagef("wall: %v; choose a time above nought", s.wall)
+	}
+	o, err := s.options()
+	if err != nil {
+		return s, o, err
+	}
+	o.Decisions = d
+	return s, o, sameModule(c, d, o.Module)
 }
 
 func readLog(c *cli.Command) (*sim.Decisions, error) {
