@@ -35,7 +35,11 @@ func newNemesis(s *scenario, faults []Fault) *nemesis {
 type held struct{ kind, member, other string }
 
 // strike lets one fault happen, if it can, and plans its end.
-func (n *nemesis) strike(f Fault) {
+func (n *nemesis) strike(f Fault) { n.attempt(f, f.At) }
+
+// attempt strikes with a fault that came up first at a moment. That moment is what the log holds of a destruction that was
+// put off: what is done to make it possible belongs to it.
+func (n *nemesis) attempt(f Fault, first int64) {
 	w := n.s.w
 	k := faultKind(f.Kind)
 	if f.Leader && w.leader != nil {
@@ -49,12 +53,14 @@ func (n *nemesis) strike(f Fault) {
 			n.s.mend() // it is nearly time for that, and else nobody would be destroyed any more
 		}
 		if f.At += destroyAgain; f.At+f.For < w.plan.CalmAtNanos {
-			w.at(f.At, func() { n.strike(f) }) // as soon as the cluster can do without one more
+			w.at(f.At, func() { n.attempt(f, first) }) // as soon as the cluster can do without one more
 		}
 		return
 	}
 	f.Leader = false
-	n.struck = append(n.struck, f)
+	logged := f
+	logged.At = first
+	n.struck = append(n.struck, logged)
 	if w.now < n.quietUntil {
 		return
 	}

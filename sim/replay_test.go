@@ -52,3 +52,26 @@ func TestNoLogOfPartOfARun(t *testing.T) {
 	}
 	assert.Zero(t, log.Len())
 }
+
+// A destruction that the cluster could not bear at first is put off, and everything is mended for it: its replay does the
+// same, from the same moment on.
+func TestReplayOfADestructionPutOff(t *testing.T) {
+	var log bytes.Buffer
+	o := toyOptions(6, "good")
+	o.Log = &log
+	o.Decisions.Faults = []Fault{
+		{ID: 1, Kind: "isolate", At: 6_500_000_000, For: 1_800_000_000, Member: "m1"},
+		{ID: 2, Kind: "wipe", At: 7_000_000_000, For: 300_000_000, Member: "m3"},
+	}
+	first, err := Run(t.Context(), o)
+	require.NoError(t, err)
+	d, err := ReadDecisions(&log)
+	require.NoError(t, err)
+	require.Len(t, d.Faults, 2)
+	assert.Equal(t, int64(7_000_000_000), d.Faults[1].At, "when it came up first")
+	o.Log, o.Decisions = nil, d
+	again, err := Run(t.Context(), o)
+	require.NoError(t, err)
+	assert.Equal(t, first.Line(), again.Line())
+	assert.Equal(t, 1, again.Counts.Faults["isolate"])
+}
