@@ -14,6 +14,7 @@ SHRINK   ?= M01,M05,M11,M15,M16,M19,M22,M24,M28,M30,M31,M41
 AXES     ?=
 OUT      ?= bin/guest.wasm
 TESTARGS ?=
+PAGES    ?=
 
 # Comparisons with the real etcd and tests by etcdctl stand behind the build
 # tag "etcd". A machine without etcd runs everything else.
@@ -26,7 +27,7 @@ RACE_PKGS  = ./kernel/... ./wal/... ./transport/... ./httpd/... ./jepsen/... ./c
 GUEST_PKGS = ./kernel/... ./wal/... ./transport/... ./httpd/...
 
 .DEFAULT_GOAL := help
-.PHONY: build run test check lint race bench cluster fuzz conformance differential acceptance sim sim-smoke sweep determinism mutants shrink-mutants bench-sim guest kill powercuts disk-faults hostile build-faults versus etcd36 floors steady curves soak clean help
+.PHONY: build run test check lint race bench cluster fuzz conformance differential acceptance sim sim-smoke sweep determinism mutants report-test report-docs shrink-mutants bench-sim guest kill powercuts disk-faults hostile build-faults versus etcd36 floors steady curves soak clean help
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -98,6 +99,11 @@ mutants: guest ## hunt every planted fault for BUDGET of CPU time, and write doc
 shrink-mutants: guest ## what finds planted faults shrinks, unattended, to a few faults and clients, and each of those faults is needed
 	bin/holdfast-sim mutants --only $(SHRINK) --from $(HUNTFROM) --budget $(BUDGET) --nodes 3 --duration 14s --keep bin/shrunk --out bin/shrunk/mutants.md
 	bin/holdfast-sim shrunk bin/shrunk
+report-test: build ## open the reports of docs/reports, or PAGES, in chromium and hold them against their runs' histories
+	sim/story/playwright/run $(PAGES)
+
+report-docs: build ## the same, and write docs/report-*.html and docs/report.png anew
+	sim/story/playwright/run --docs
 
 bench-sim: guest ## virtual seconds per CPU second, at work and idle
 	bin/holdfast-sim bench

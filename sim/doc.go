@@ -12,7 +12,8 @@
 //
 // The same module bytes and the same Options give the same run: the same host calls with the same arguments and results,
 // clock readings included, in the same order, on any machine. Report.Hash rolls over all of them; a run can be held against
-// another's Trace, and the first step that differs is named. Every random decision is a function of the seed, its purpose,
+// another's Trace, and the first step that differs is named. A Recording looks on, for stories and pictures (package sim/story),
+// and changes nothing. Every random decision is a function of the seed, its purpose,
 // the machine or link it concerns and a counter (see draws), never of a shared stream. The one thing that real time decides
 // is whether a run, or a checker that searches, comes to a conclusion: VerdictTimeout.
 //

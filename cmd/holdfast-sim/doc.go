@@ -5,11 +5,13 @@
 //	holdfast-sim smoke --seed 0x1f           # twice, held against each other step by step
 //	holdfast-sim sweep --from 1 --seeds 300  # many, in processes of their own, with totals
 //	holdfast-sim replay FILE                 # a decision log that run --log wrote, edited or not
+//	holdfast-sim report FILE                 # the run of such a log as a story, and as a page with a picture
+//	holdfast-sim diff A B                    # where two logs part and, with modules, the runs
 //	holdfast-sim determinism --seeds 50      # many seeds as smoke does
 //	holdfast-sim mutants                     # is every planted fault found?
 //	holdfast-sim bench                       # virtual seconds per CPU second
 //
-// The last line of run, smoke and replay is
+// The last line of run, smoke, replay and report is
 //
 //	seed=0x… module=… hash=0x… verdict=ok|safety|liveness|crash|nondeterminism|timeout
 //

@@ -29,6 +29,7 @@ type data struct {
 
 	Lines   []Line   `json:"lines"`
 	Finding []string `json:"finding"`
+	Promise string   `json:"promise"` // one of Finding: what the checker holds runs against
 	Checks  []check  `json:"checks"`
 
 	Roles   []role      `json:"roles"`
@@ -156,7 +157,7 @@ func (r *Report) data() *data {
 	d := &data{
 		Title: r.Story.Title, Facts: r.Story.Facts, Log: r.src.Log, Commit: r.src.Commit, Seed: hex(rep.Seed), Module: rep.Module,
 		Hash: hex(rep.Hash), Verdict: string(rep.Verdict), Fired: rep.Fired, Plan: rep.Plan.Lines(),
-		Members: rec.Members, Until: rep.VirtualNanos, Calm: rep.Plan.CalmAtNanos, Finding: r.Story.Finding,
+		Members: rec.Members, Until: rep.VirtualNanos, Calm: rep.Plan.CalmAtNanos, Finding: r.Story.Finding, Promise: promises[rep.Fired],
 		Count: counts{
 			Operations: len(rec.History), OK: rep.OK, Failed: rep.Failed, Unknown: rep.Unknown, Faults: faultsStruck(rec),
 			LeaderChanges: rep.Stats.LeaderChanges, Installs: rep.Stats.Installs, Messages: len(rec.Messages) + rec.MessagesLeftOut,

@@ -159,8 +159,15 @@ func (r *Report) order(e *jepsen.Explanation) *order {
 	o := &order{Key: clip(e.Key), Of: len(e.Ops), Before: max(len(e.Order)-maxOrder, 0)}
 	at := int64(0)
 	words := func(i int) placed {
-		op := &e.Ops[i]
-		return placed{Index: find(r.src.Recording.History, op.Process, op.Call), At: op.Call, Text: clip(t.asks(op) + "; " + t.came(op))}
+		op, h := &e.Ops[i], r.src.Recording.History
+		at, log := find(h, op.Process, op.Call), ""
+		if at >= 0 { // as its client saw it, and not as the log resolves it
+			if h[at].Outcome != op.Outcome {
+				log = fmt.Sprintf(" (it did: the committed log has it, with index %d)", op.ModifiedIndex)
+			}
+			op = &h[at]
+		}
+		return placed{Index: at, At: op.Call, Text: clip(t.asks(op) + "; " + t.came(op) + log)}
 	}
 	for n, i := range e.Order {
 		at = max(at, e.Ops[i].Call) // the earliest point that the order leaves it

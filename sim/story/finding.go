@@ -12,8 +12,8 @@ import (
 func (t *teller) finding() []string {
 	f := t.focus
 	var out []string
-	if e := f.explanation; e != nil && f.main >= 0 {
-		out = t.unexplained(e)
+	if f.unordered() && f.main >= 0 {
+		out = t.unexplained(f.explanation)
 	} else {
 		if f.main >= 0 {
 			o := &t.src.Recording.History[f.main]
@@ -26,6 +26,13 @@ func (t *teller) finding() []string {
 	}
 	if p := promises[f.finding.Checker]; p != "" {
 		out = append(out, p)
+	}
+	if e := f.explanation; e != nil && !f.unordered() {
+		of := e.Key
+		if of == "" {
+			of = "the whole tree"
+		}
+		out = append(out, fmt.Sprintf("No order of the operations on %s explains all answers, either: %d of %d can be placed.", of, len(e.Order), len(e.Ops)))
 	}
 	return out
 }

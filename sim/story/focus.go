@@ -23,10 +23,16 @@ type focus struct {
 	// is about none.
 	ops  []int
 	main int
-	// explanation is of a linearizability finding only.
+	// explanation is there if the history is not linearizable, whether that or something graver decided the verdict.
 	explanation *jepsen.Explanation
 	from, to    int64 // the time in which it happened
 }
+
+// linearizable is the checker that searches for an order.
+const linearizable = "linearizable"
+
+// unordered tells whether the verdict rests on there being no order, and why is known.
+func (f *focus) unordered() bool { return f.finding.Checker == linearizable && f.explanation != nil }
 
 // explainLimit bounds, in real time, the search for why there is no order.
 const explainLimit = 5 * time.Second
@@ -42,16 +48,15 @@ func focusOn(src *Source) *focus {
 		if c.Checker == rep.Fired && len(c.Findings) > 0 {
 			f.finding = c.Findings[0]
 		}
+		if c.Checker == linearizable && c.Verdict == jepsen.Illegal && rec.Run != nil {
+			f.explanation = jepsen.Explain(rec.Run, c.Findings[0].Key, explainLimit)
+		}
 	}
 	switch rep.Fired {
 	case "host":
 		f.finding.At = lastAct(rec, "violation", f.finding.At)
 	case "crash":
 		f.finding.At = lastAct(rec, "exit", f.finding.At)
-	case "linearizable":
-		if rec.Run != nil {
-			f.explanation = jepsen.Explain(rec.Run, f.finding.Key, explainLimit)
-		}
 	}
 	f.findOps(rec)
 	f.from, f.to = f.finding.At, f.finding.At
@@ -75,7 +80,7 @@ func lastAct(rec *sim.Recording, what string, otherwise int64) int64 {
 func (f *focus) findOps(rec *sim.Recording) {
 	var told []int
 	switch {
-	case f.explanation != nil:
+	case f.unordered():
 		for _, n := range f.explanation.Next {
 			o := &f.explanation.Ops[n.Op]
 			if i := find(rec.History, o.Process, o.Call); i >= 0 {
@@ -92,7 +97,7 @@ func (f *focus) findOps(rec *sim.Recording) {
 		return
 	}
 	f.main = told[0]
-	if f.explanation != nil {
+	if f.unordered() {
 		return
 	}
 	for _, i := range told { // what somebody saw is more of a contradiction than what somebody did

@@ -47,7 +47,7 @@ func after(nanos int64) string {
 	case d >= time.Millisecond:
 		return d.Round(100 * time.Microsecond).String()
 	}
-	return d.String()
+	return d.Round(time.Microsecond).String()
 }
 
 // verbs tell what a client asks for.

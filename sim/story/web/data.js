@@ -12,7 +12,8 @@ const byIndex = new Map(ops.map((o, i) => [o.i, i]));
 const told = new Set(focus ? list(focus.ops) : []);
 const placedAt = new Map(); // an operation's place in the longest order
 if (D.order) list(D.order.placed).forEach((p, n) => { if (p.i >= 0) placedAt.set(p.i, { n: D.order.before + n + 1, at: p.at }); });
-const refused = new Set(D.order ? list(D.order.next).map(n => n.i) : []);
+const unordered = !!D.order && D.fired === 'linearizable';
+const refused = new Set(unordered ? list(D.order.next).map(n => n.i) : []);
 
 // What a message is, for colours and for switching it off.
 const groups = [

@@ -4,7 +4,8 @@ const hover = { x: -1, t: -1, item: null };
 let chosen = null; // { what: 'op' | 'fault' | 'flight' | 'role', i }
 let found = new Set(); // operations that the search matches
 const lane = { gutter: 134, width: 800, height: 400, faults: [], members: [], clients: [], faultRow: 19, faultRows: 0 };
-const STRIP = 15, SPARK = 24, GAP = 42, CLIENT = 21;
+const STRIP = 15, CLIENT = 21;
+let SPARK = 24, GAP = 42;
 
 // rows puts spans that overlap in rows of their own.
 function rows(spans, minimum) {
@@ -30,7 +31,9 @@ function clientOrder() {
 }
 
 function layout() {
-  lane.gutter = $('stage').clientWidth < 620 ? 76 : 134;
+  const narrow = $('stage').clientWidth < 620;
+  lane.gutter = narrow ? 76 : 134;
+  SPARK = narrow ? 20 : 24; GAP = narrow ? 27 : 42;
   lane.width = Math.max($('scroll').clientWidth, 200);
   const rowOf = rows(faults, until / 60);
   lane.faultRows = faults.length ? Math.max(...rowOf) + 1 : 0;
@@ -47,6 +50,7 @@ function layout() {
   lane.clients = clientOrder().map(c => { const l = { ...c, y }; y += CLIENT; return l; });
   lane.byProcess = new Map(lane.clients.map(c => [c.p, c]));
   lane.height = y + 12;
+  $('scroll').style.maxHeight = lane.height + 'px';
 }
 
 const X = t => lane.gutter + (t - view.from) / (view.to - view.from) * (lane.width - lane.gutter);

@@ -41,8 +41,7 @@ function findingPanel() {
   const box = $('finding'), found = list(D.finding);
   box.append(el('h2', {}, D.verdict === 'ok' ? 'Nothing was found' : D.fired ? 'Found by ' + D.fired : D.verdict));
   found.forEach((text, i) => {
-    const promise = i === found.length - 1 && i > 0;
-    box.append(el('p', { class: promise ? 'promise' : i === 0 ? 'first' : /^\s|^-/.test(text) ? 'item' : '' }, text));
+    box.append(el('p', { class: text === D.promise ? 'promise' : i === 0 ? 'first' : /^\s|^-/.test(text) ? 'item' : '' }, text));
   });
   if (!found.length) box.append(el('p', {}, 'Every checker that was asked agrees with every answer: ' + list(D.checks).filter(c => c.of > 0).map(c => `${c.name} (${c.of})`).join(', ') + '.'));
 }

@@ -92,7 +92,7 @@ function details() {
 
 function opDetails({ i }) {
   const o = ops[i], out = [el('p', { class: 'lead' }, o.asks), el('p', {}, o.came)];
-  if (focus && focus.main === o.i) out.push(el('p', { class: 'badtext' }, D.order ? 'No order of the operations allows this one.' : `This is what ${focus.checker} found to be wrong.`));
+  if (focus && focus.main === o.i) out.push(el('p', { class: 'badtext' }, unordered ? 'No order of the operations allows this one.' : `This is what ${focus.checker} found to be wrong.`));
   else if (told.has(o.i)) out.push(el('p', { class: 'badtext' }, `What ${focus.checker} found is about this one, too.`));
   if (D.order) for (const n of list(D.order.next)) if (n.i === o.i) out.push(el('p', {}, 'It cannot follow: ' + n.state + '.'));
   const place = placedAt.get(o.i);
