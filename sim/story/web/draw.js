@@ -300,8 +300,8 @@ function gutter(c, h) {
     c.fillStyle = colors.mute;
     c.fillText(narrow ? (s.term ? 't' + s.term : s.role) : s.term ? `${s.role} t${s.term}` : s.role, narrow ? 38 : 40, l.mid);
     c.font = font.replace('12px', narrow ? '10.5px' : '11.5px');
-    if (s.applied) c.fillText(narrow ? '≤' + s.applied.log : `applied ${s.applied.log}`, 10, l.spark + 6);
-    if (s.commit) c.fillText(narrow ? '✓' + s.commit.log : `commit ${s.commit.log}`, 10, l.spark + SPARK - 5);
+    if (s.applied) c.fillText(narrow ? '≤' + s.applied.log : `applied ${s.applied.log}`, 10, l.spark + (narrow ? 4 : 6));
+    if (s.commit) c.fillText(narrow ? '✓' + s.commit.log : `commit ${s.commit.log}`, 10, l.spark + SPARK - (narrow ? 3 : 5));
     c.font = font;
   }
   for (const l of lane.clients) {

@@ -29,8 +29,6 @@ function storyPanel() {
   }
   if (!lines.length) $('story').append(el('li', { class: 'empty' }, 'Nothing happened.'));
   if (D.left_out.lines) $('story').append(el('li', { class: 'empty' }, `${D.left_out.lines} more lines are left out.`));
-  const main = document.querySelector('#story .main');
-  if (main) $('story').scrollTop = main.offsetTop - $('story').offsetTop - $('story').clientHeight + main.offsetHeight + 14;
 }
 
 function markStory() {
@@ -43,7 +41,7 @@ function findingPanel() {
   found.forEach((text, i) => {
     box.append(el('p', { class: text === D.promise ? 'promise' : i === 0 ? 'first' : /^\s|^-/.test(text) ? 'item' : '' }, text));
   });
-  if (!found.length) box.append(el('p', {}, 'Every checker that was asked agrees with every answer: ' + list(D.checks).filter(c => c.of > 0).map(c => `${c.name} (${c.of})`).join(', ') + '.'));
+  if (!found.length) box.append(el('p', {}, 'Every checker that was asked agrees with every answer: ' + list(D.checks).filter(c => c.of > 0).map(c => `${c.name} (${c.of})`).join(', ') + '.'), ...list(D.facts).map(f => el('p', { class: 'promise' }, f)));
 }
 
 function orderPanel() {
