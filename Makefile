@@ -99,6 +99,7 @@ mutants: guest ## hunt every planted fault for BUDGET of CPU time, and write doc
 shrink-mutants: guest ## what finds planted faults shrinks, unattended, to a few faults and clients, and each of those faults is needed
 	bin/holdfast-sim mutants --only $(SHRINK) --from $(HUNTFROM) --budget $(BUDGET) --nodes 3 --duration 14s --keep bin/shrunk --out bin/shrunk/mutants.md
 	bin/holdfast-sim shrunk bin/shrunk
+
 report-test: build ## open the reports of docs/reports, or PAGES, in chromium and hold them against their runs' histories
 	sim/story/playwright/run $(PAGES)
 

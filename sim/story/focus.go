@@ -60,6 +60,9 @@ func focusOn(src *Source) *focus {
 	}
 	f.findOps(rec)
 	f.from, f.to = f.finding.At, f.finding.At
+	if rep.Fired == "progress" {
+		f.from = rep.Plan.CalmAtNanos // since then it was due
+	}
 	for _, i := range f.ops {
 		f.from, f.to = min(f.from, rec.History[i].Call), max(f.to, rec.History[i].Return)
 	}
@@ -90,7 +93,9 @@ func (f *focus) findOps(rec *sim.Recording) {
 	case rec.Run != nil:
 		for _, i := range rec.Run.Mentioned(&f.finding) {
 			o := &rec.Run.History[i]
-			told = append(told, find(rec.History, o.Process, o.Call))
+			if i := find(rec.History, o.Process, o.Call); i >= 0 {
+				told = append(told, i)
+			}
 		}
 	}
 	if f.ops = told; len(told) == 0 {

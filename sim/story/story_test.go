@@ -31,6 +31,7 @@ func scene() *Source {
 			{At: 0, Who: "m1", What: "start", Detail: "incarnation 1"}, {At: 30 * ms, Who: "m2", What: "start", Detail: "incarnation 1"},
 			{At: 60 * ms, Who: "m3", What: "start", Detail: "incarnation 1"}, {At: 2600 * ms, Who: "m3", What: "dark", Detail: "torn: 2 sectors lost, 0 zeroed, 0 names"},
 			{At: 2600 * ms, Who: "m3", What: "killed", Detail: "incarnation 1"}, {At: 2900 * ms, Who: "m3", What: "restart", Detail: "incarnation 2"},
+			{At: 3450 * ms, Who: "m2", What: "rot", Detail: "a bit of its log flips while it is down #5 for 1s"}, {At: 3451 * ms, Who: "m2", What: "rot", Detail: "{Path:log/1 Offset:7 Bits:2}"},
 			{At: 4000 * ms, Who: "all", What: "calm", Detail: "phase two"},
 		},
 		Faults: []sim.Struck{
@@ -145,6 +146,25 @@ func TestFindingWithoutOperation(t *testing.T) {
 	f := focusOn(red(scene(), "invariants", "", "two leaders of term 3", 2100*ms))
 	assert.Equal(t, -1, f.main)
 	assert.Equal(t, int64(2100*ms), f.from)
+}
+
+// What was due from the calm on and never came is about all of that time.
+func TestFindingOfProgress(t *testing.T) {
+	src := scene()
+	src.Report.Verdict, src.Report.Fired, src.Report.Detail = sim.VerdictLiveness, "progress", "no write was confirmed after 4s, when all was healed"
+	f := focusOn(src)
+	assert.Equal(t, []int64{4000 * ms, 5000 * ms}, []int64{f.from, f.to})
+	assert.Equal(t, []string{src.Report.Detail, promises["progress"]}, Tell(src).Finding)
+}
+
+// An order that is missing is shown although something graver decided the verdict.
+func TestExplanationBesideAnotherFinding(t *testing.T) {
+	src := red(red(scene(), "linearizable", "/a", "no order", 2704*ms), "order", "/a", "p4's index is too old", 2704*ms)
+	r := Make(src)
+	require.NotNil(t, r.focus.explanation)
+	assert.Equal(t, "p4's index is too old", r.Story.Finding[0])
+	assert.Equal(t, "No order of the operations on /a explains all answers, either: 3 of 4 can be placed.", r.Story.Finding[2])
+	assert.Len(t, r.data().Order.Next, 1)
 }
 
 // A story of a red run is bounded: what lies long before is left out, and counted; who led then is still told.

@@ -191,7 +191,9 @@ func (t *teller) acts() {
 		case "restart":
 			t.add(a.At, "process", "%s starts again (%s).", a.Who, a.Detail)
 		case "rot":
-			t.add(a.At, "process", "bits flip on %s's disk: %s.", a.Who, strings.Trim(a.Detail, "{}"))
+			if strings.HasPrefix(a.Detail, "{") { // else it is the fault itself, which is told of as one
+				t.add(a.At, "process", "bits flip on %s's disk: %s.", a.Who, strings.Trim(a.Detail, "{}"))
+			}
 		case "EIO":
 			t.add(a.At, "process", "%s's %s fails.", a.Who, a.Detail)
 		case "exit":

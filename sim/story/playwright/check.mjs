@@ -62,7 +62,10 @@ async function checkFinding(tab, want) {
   const about = await tab.evaluate(() => JSON.parse(document.getElementById('data').textContent).focus);
   const said = (await tab.textContent('#told')).replace(/\s+/g, ' ');
   if (about.main < 0) { // it is about no operation: the time and what was said of it have to be there
-    assert.ok(said.includes(want.report.detail.split('\n')[0].slice(0, 60)), 'the story says what was found');
+    const [head, first] = want.report.detail.split('\n');
+    const text = (first || head).replace(/^\s*[\d.]+ s( \S+)?: /, '').slice(0, 40);
+    assert.ok(said.includes(text), `the story says what was found: ${text}`);
+    assert.ok(await tab.locator('#failing').isVisible(), 'its time is marked');
     return;
   }
   const o = want.history[about.main];

@@ -89,6 +89,7 @@ function grid(c, h) {
   if (focus) {
     const a = X(focus.from), b = X(focus.to);
     c.fillStyle = colors.badsoft; c.fillRect(a, lane.split + 1, Math.max(b - a, 2), h);
+    if (!byIndex.has(focus.main)) { c.fillStyle = colors.bad; c.fillRect(X(focus.at) - 1, 0, 2, h); }
   }
 }
 
@@ -143,7 +144,7 @@ function drawStrips(c) {
         if (b < lane.gutter || a > lane.width) return;
         c.fillStyle = roleColor(r.state); c.fillRect(a, l.y, Math.max(b - a, 1), STRIP);
         const left = Math.max(a, lane.gutter) + 6, text = fits(c, `${r.state} · term ${r.term}`, Math.min(b, lane.width) - left - 4);
-        c.fillStyle = r.state === 'leader' ? colors.panel : colors.ink; c.textAlign = 'left';
+        c.fillStyle = r.state === 'leader' ? colors.panel : r.state === 'candidate' ? '#1c2126' : colors.ink; c.textAlign = 'left';
         if (text.length > 3) c.fillText(text, left, l.mid + .5);
       });
       c.strokeStyle = colors.ink; c.lineWidth = 1.4;
@@ -255,8 +256,10 @@ function drawOps(c) {
     if (b.w > 4 || bad || mine || about) c.strokeRect(b.x + .5, b.y + .5, b.w - 1, b.h - 1);
     if (found.has(i)) { c.strokeStyle = colors.ink; c.lineWidth = 2; c.strokeRect(b.x - 2, b.y - 2, b.w + 4, b.h + 4); c.fillStyle = colors.ink; c.fillRect(b.x, b.y + b.h + 1, b.w, 2); }
     const left = Math.max(b.x, lane.gutter) + 4, text = fits(c, opLabel(o), b.x + b.w - left - 2);
+    if (text.length < 3) continue;
+    if (o.out === 'unknown') { c.fillStyle = colors.panel; c.fillRect(left - 2, b.y + 2, c.measureText(text).width + 4, b.h - 4); } // letters on hatching are hard to read
     c.textAlign = 'left'; c.fillStyle = known && !o.reads ? colors.panel : colors.ink;
-    if (text.length > 2) c.fillText(text, left, b.y + b.h / 2 + .5);
+    c.fillText(text, left, b.y + b.h / 2 + .5);
   }
   if (chosen && chosen.what === 'op') link(c, ops[chosen.i]);
 }
@@ -314,8 +317,10 @@ function gutter(c, h) {
 
 function placeFailing() {
   const mark = $('failing');
-  if (!focus || !byIndex.has(focus.main)) { mark.hidden = true; return; }
-  const b = opBox(ops[byIndex.get(focus.main)]), x = clamp(b.x, lane.gutter - 1e9, lane.width) + Math.min(b.w, lane.width - b.x) / 2;
+  if (!focus) { mark.hidden = true; return; }
+  // A finding that is about no operation is marked where members end and clients begin, at its time.
+  const b = byIndex.has(focus.main) ? opBox(ops[byIndex.get(focus.main)]) : { x: X(focus.at), y: lane.split + 5, w: 1 };
+  const x = clamp(b.x, lane.gutter - 1e9, lane.width) + Math.min(b.w, lane.width - b.x) / 2;
   mark.hidden = x < lane.gutter || x > lane.width;
   mark.style.left = clamp(x, lane.gutter + 34, lane.width - 34) + 'px'; mark.style.top = b.y - 6 + 'px';
 }

@@ -35,7 +35,7 @@ function inputs() {
     else zoom(Math.exp(clamp(e.deltaY, -240, 240) / 420), T(where(e).x));
     e.preventDefault();
   }, { passive: false });
-  $('failing').addEventListener('click', () => choose({ what: 'op', i: byIndex.get(focus.main) }));
+  $('failing').addEventListener('click', () => acts.aim());
   for (const b of document.querySelectorAll('[data-do]')) b.addEventListener('click', () => acts[b.dataset.do]());
   document.addEventListener('keydown', key);
   $('find').addEventListener('input', () => search());

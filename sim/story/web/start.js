@@ -6,8 +6,8 @@ inputs();
 details();
 aim();
 $('failing').textContent = '✕ ' + (focus ? focus.checker : '');
+$('failing').setAttribute('aria-label', 'what was found');
 if (focus && byIndex.has(focus.main)) {
-  $('failing').setAttribute('aria-label', 'the operation that could not be');
   chosen = { what: 'op', i: byIndex.get(focus.main) };
   details();
   markStory();
