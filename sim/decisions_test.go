@@ -38,10 +38,22 @@ func TestDecisionsRoundTrip(t *testing.T) {
 	})
 }
 
+// Decisions that nobody has played yet have no end, and count as edited.
+func TestUnplayedDecisions(t *testing.T) {
+	d := drawn(1, 3)
+	var b bytes.Buffer
+	require.NoError(t, d.Write(&b))
+	assert.NotContains(t, b.String(), `"end"`)
+	got, err := ReadDecisions(&b)
+	require.NoError(t, err)
+	assert.False(t, got.Untouched)
+	assert.Empty(t, got.Verdict)
+}
+
 // A log that cannot be played is refused with the line, or the fault, and the reason.
 func TestBadDecisions(t *testing.T) {
 	d := drawn(1, 3)
-	d.Faults = d.Faults[:1]
+	d.Faults, d.Verdict = d.Faults[:1], VerdictOK
 	var b bytes.Buffer
 	require.NoError(t, d.Write(&b))
 	good := b.String()
