@@ -63,10 +63,10 @@ var passes = []struct {
 }{
 	{"faults", func(w *work) { w.minimise(len(w.best.Faults), withFaults) }},
 	{"clients", func(w *work) { w.minimise(len(clients(w.best)), withClients) }},
+	{"clients, with other seeds", func(w *work) { w.descend(fewerClientsRedrawn) }},
 	{"operations", func(w *work) { w.descend(fewerOperations) }},
 	{"members", func(w *work) { w.descend(fewerMembers) }},
 	{"time", func(w *work) { w.descend(lessTime) }},
-	{"clients, with other seeds", func(w *work) { w.descend(fewerClientsRedrawn) }},
 }
 
 // work is a log being shrunk.
