@@ -55,13 +55,23 @@ func shrinkLog(ctx context.Context, c *cli.Command, stdout, stderr io.Writer) (i
 	if err != nil {
 		return 0, err
 	}
-	sh, err := readShrinking(c, d, stderr)
+	module, err := readModule(c.String("module"))
+	if err == nil {
+		err = sameModule(c, d, module)
+	}
+	if err != nil {
+		return 0, err
+	}
+	sh, err := readShrinking(c, c.Args().First(), d, stderr)
 	if err != nil {
 		return 0, err
 	}
 	out := c.String("out")
 	if out == "" {
 		out = sh.log + shrunkSuffix
+	}
+	if err := writable(out); err != nil { // not after minutes of work
+		return 0, err
 	}
 	closeAll, err := sh.open()
 	if err != nil {
@@ -73,7 +83,7 @@ func shrinkLog(ctx context.Context, c *cli.Command, stdout, stderr io.Writer) (i
 		return 0, err
 	}
 	if err := os.WriteFile(out, small.log, 0o644); err != nil {
-		return 0, usagef("out: %w; name a file that can be written", err)
+		return 0, fmt.Errorf("write what it shrank to: %w", err)
 	}
 	fmt.Fprintf(stdout, "%s\nseed=%v module=%s hash=%v verdict=%s fired=%s\n", replayCommand(out, sh.scenario.module),
 		text(small.report.Seed), small.report.Module, text(small.report.Hash), small.verdict(), small.fired())
@@ -100,9 +110,26 @@ func text(h hex) string {
 	return string(b)
 }
 
-func readShrinking(c *cli.Command, d *sim.Decisions, stderr io.Writer) (*shrinking, error) {
+// writable tells whether a file can be written, and leaves all as it was.
+func writable(name string) error {
+	_, missing := os.Lstat(name)
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE, 0o644)
+	if err == nil {
+		err = f.Close()
+		if missing != nil {
+			err = errors.Join(err, os.Remove(name))
+		}
+	}
+	if err != nil {
+		return usagef("out: %w; name a file that can be written", err)
+	}
+	return nil
+}
+
+// readShrinking reads the flags that shrink and shrunk share.
+func readShrinking(c *cli.Command, log string, d *sim.Decisions, stderr io.Writer) (*shrinking, error) {
 	sh := &shrinking{
-		log: c.Args().First(), passes: c.String("passes"), budget: c.Duration("budget"), bar: newProgress(stderr),
+		log: log, passes: c.String("passes"), budget: c.Duration("budget"), bar: newProgress(stderr),
 		scenario: scenario{seed: d.Seed, nodes: d.Plan.Nodes, module: c.String("module"), cache: c.String("cache"), wall: c.Duration("wall")},
 	}
 	var err error
@@ -116,15 +143,9 @@ func readShrinking(c *cli.Command, d *sim.Decisions, stderr io.Writer) (*shrinki
 		return nil, usagef("wall: %v; choose a time above nought", sh.scenario.wall)
 	}
 	if sh.passes != "" {
-		if _, err := readModule(sh.passes); err != nil {
-			return nil, err
-		}
+		_, err = readModule(sh.passes)
 	}
-	module, err := readModule(sh.scenario.module)
-	if err != nil {
-		return nil, err
-	}
-	return sh, sameModule(c, d, module)
+	return sh, err
 }
 
 // run shrinks the log and gives what the last run of the result left: its log as it was written by that run.

@@ -56,6 +56,7 @@ func TestShrinkBadUsage(t *testing.T) {
 		"log: none given":         {},
 		"shrink takes one FILE":   {log, log},
 		"budget: 0s":              {"--budget", "0s", log},
+		"out: open":               {"--out", filepath.Join(t.TempDir(), "none", "small.log"), log},
 		"wall: -1s":               {"--wall", "-1s", log},
 		"jobs: 0":                 {"--jobs", "0", log},
 		"module: open":            {"--passes", "nowhere.wasm", log},
@@ -73,6 +74,17 @@ func TestShrinkBadUsage(t *testing.T) {
 		}
 		code, _, stderr := call(t, all...)
 		assert.Equal(t, exitUsage, code, "%s: %s", want, stderr)
+		assert.Contains(t, stderr, want)
+	}
+}
+
+// The command that proves the shrinker takes the same flags, and refuses the same values.
+func TestShrunkBadUsage(t *testing.T) {
+	module := noGuest(t)
+	log, _ := writeRun(t, module)
+	for want, args := range map[string][]string{"budget: 0s": {"--budget", "0s"}, "jobs: 0": {"--jobs", "0"}, "wall: 0s": {"--wall", "0s"}, "M99.wasm": nil} {
+		code, _, stderr := call(t, append([]string{"shrunk", "--module", module}, append(args, filepath.Dir(log))...)...)
+		assert.Equal(t, exitUsage, code, stderr)
 		assert.Contains(t, stderr, want)
 	}
 }

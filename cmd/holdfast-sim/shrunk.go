@@ -73,13 +73,11 @@ func proveOne(ctx context.Context, c *cli.Command, log string, stderr io.Writer)
 	if err != nil {
 		return nil, err
 	}
-	sh := &shrinking{
-		log: log, passes: c.String("module"), budget: c.Duration("budget"), bar: newProgress(stderr),
-		scenario: scenario{seed: d.Seed, nodes: d.Plan.Nodes, module: strings.TrimSuffix(log, ".log") + ".wasm", cache: c.String("cache"), wall: c.Duration("wall")},
-	}
-	if sh.jobs, err = readJobs(c); err != nil {
+	sh, err := readShrinking(c, log, d, stderr)
+	if err != nil {
 		return nil, err
 	}
+	sh.passes, sh.scenario.module = sh.scenario.module, strings.TrimSuffix(log, ".log")+".wasm"
 	for _, module := range []string{sh.scenario.module, sh.passes} {
 		if _, err := readModule(module); err != nil {
 			return nil, err

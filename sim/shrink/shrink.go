@@ -86,11 +86,14 @@ func (w *work) stopped() bool { return w.spent || w.err != nil }
 // minimise takes away as many of n parts of the best log as can be taken; with makes a log of some of them only. What is left
 // is needed part by part.
 func (w *work) minimise(n int, with func(d *sim.Decisions, keep []int) *sim.Decisions) {
+	if n == 0 {
+		return
+	}
 	whole, keep := w.best, make([]int, n)
 	for i := range keep {
 		keep[i] = i
 	}
-	if n == 0 || with(whole, nil) != nil && w.first([]*sim.Decisions{with(whole, nil)}) == 0 {
+	if none := with(whole, nil); none != nil && w.first([]*sim.Decisions{none}) == 0 {
 		return
 	}
 	for parts := min(2, n); ; {
