@@ -5,6 +5,7 @@
 //	holdfast-sim smoke --seed 0x1f           # twice, held against each other step by step
 //	holdfast-sim sweep --from 1 --seeds 300  # many, in processes of their own, with totals
 //	holdfast-sim replay FILE                 # a decision log that run --log wrote, edited or not
+//	holdfast-sim shrink FILE                 # such a log of a red run, without what its failure does not need
 //	holdfast-sim report FILE                 # the run of such a log as a story, and as a page with a picture
 //	holdfast-sim diff A B                    # where two logs part and, with modules, the runs
 //	holdfast-sim determinism --seeds 50      # many seeds as smoke does
