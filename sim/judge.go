@@ -31,6 +31,8 @@ func (w *world) judge(rep *Report, finished bool) error {
 	run := w.evidence(history, finished)
 	w.recording.evidence(run)
 	rep.Stats = w.stats(run)
+	w.lookBack(run, &rep.Stats)
+	rep.Probes = w.probes
 	rep.Checks = check(run)
 	red, late := jepsen.Result{}, []string(nil)
 	for _, c := range rep.Checks {

@@ -268,6 +268,7 @@ func (m *machine) powerCut(chance disk.Chance) {
 	text := fmt.Sprintf("%s: %d sectors lost, %d zeroed, %d names", loss.Mode, loss.Sectors, loss.Zeroed, loss.Names)
 	if loss.Torn {
 		text += ", a write torn"
+		m.w.reached(probeTornWrite)
 	}
 	m.w.tell(m.name, "dark", text)
 }

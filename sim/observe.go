@@ -2,10 +2,12 @@ package sim
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"holdfast/jepsen"
 	"holdfast/kernel"
+	"holdfast/kernel/replica"
 	"holdfast/sim/internal/note"
 )
 
@@ -21,6 +23,8 @@ func (w *world) noted(p *process, kind note.Kind, b []byte) {
 		err = w.notedCommit(p, b)
 	case note.Vote:
 		err = w.notedVote(p, string(b))
+	case note.Probe:
+		err = w.notedProbe(p, string(b))
 	}
 	if err != nil {
 		w.violate("%s: a note that cannot be read: %v", p.m.name, err)
@@ -44,6 +48,15 @@ func (w *world) notedRole(p *process, text string) error {
 	case w.leader == p.m:
 		w.leader = nil
 	}
+	return nil
+}
+
+func (w *world) notedProbe(p *process, name string) error {
+	if !slices.Contains(replica.Probes(), replica.Probe(name)) {
+		return fmt.Errorf("probe %.64q: there is none such", name)
+	}
+	w.reached(name)
+	w.timeline.line(p.local, p.m.name, "probe", name)
 	return nil
 }
 

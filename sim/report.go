@@ -59,7 +59,8 @@ type Report struct {
 	Checks        []jepsen.Result
 	CheckTimeouts int
 	Stats         Stats
-	VirtualNanos  int64 // how far virtual time came
+	Probes        map[string]int // of Probes: how often each was reached
+	VirtualNanos  int64          // how far virtual time came
 	// Operations of the clients, by outcome.
 	OK, Failed, Unknown int
 	// Trace is set if it was asked for, Diverged if the run was held against another and differed.

@@ -92,6 +92,9 @@ func (s *scenario) revive(m *machine) {
 	}
 	s.powerOn(m)
 	m.cond.excuse = m.cond.lost
+	if m.cond.lost == wiped {
+		s.w.reached(probeWipedStart)
+	}
 	s.start(m)
 }
 
@@ -128,6 +131,9 @@ func (s *scenario) ended(m *machine, e end) {
 		return
 	}
 	w.counts.Refusals++
+	if m.cond.lost == rotten {
+		w.reached(probeRotFound)
+	}
 	w.tell(m.name, "excused", "because of "+m.cond.excuse)
 	if m.cond.lost != "" {
 		m.cond.downUntil = 1 << 62 // an operator would take it out of the cluster

@@ -41,6 +41,7 @@ type world struct {
 	stopped    bool                // at the step that was asked for
 	toys       bool                // the members are those of a test
 	counts     Counts
+	probes     map[string]int // rare states that were reached, how often
 
 	// leak, if set, is added to what a machine's clocks show: the planted fault of the determinism test.
 	leak func(machine int, reading uint64) int64

@@ -116,12 +116,14 @@ func writeSynced(path string, data []byte) error {
 }
 
 // removeTmp removes a temporary file that an interrupted replaceFile left.
-// Its removal need not be durable: the next start removes it again.
-func removeTmp(path string) error {
-	if err := remove(path + tmpSuffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("remove leftover: %w", err)
+// Its removal need not be durable: the next start removes it again. It tells
+// whether there was one.
+func removeTmp(path string) (found bool, err error) {
+	err = remove(path + tmpSuffix)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return false, fmt.Errorf("remove leftover: %w", err)
 	}
-	return nil
+	return err == nil, nil
 }
 
 // readBounded reads a small file whole, refusing one larger than limit.

@@ -84,6 +84,8 @@ type Log struct {
 	o   Options
 	key frameKey
 	hdr logHeader
+	// hinted is as of Open.
+	hinted bool
 
 	// Three locks, always taken in this order. tmu is held while segment files
 	// are removed, wmu while the tail is written or cut, mu only to look at or
@@ -132,17 +134,23 @@ func Open(dir string, o Options) (*Log, error) {
 		return nil, fmt.Errorf("open log: %w", err)
 	}
 	l.hdr, l.key, l.segs, l.batch = im.header, im.key, im.segs, im.batch
+	l.hinted = im.hintBad == "" || l.segs[0].first == l.segs[len(l.segs)-1].next()
 	if err := l.openTail(); err != nil {
 		return nil, fmt.Errorf("open log: %w", err)
 	}
 	return l, nil
 }
 
+// Hinted tells whether the log, when it was opened, knew how far it had been
+// durable, or held no entry. Without that a damaged record and one that a power
+// cut tore are told apart by less.
+func (l *Log) Hinted() bool { return l.hinted }
+
 // load brings the directory into a state that needs no repair and returns what
 // it then holds.
 func (l *Log) load() (*image, error) {
 	for _, name := range []string{headerFile, hintFile} {
-		if err := removeTmp(filepath.Join(l.dir, name)); err != nil {
+		if _, err := removeTmp(filepath.Join(l.dir, name)); err != nil {
 			return nil, err
 		}
 	}

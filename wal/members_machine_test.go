@@ -133,6 +133,9 @@ func (o witness) Role(state string, term uint64) {
 }
 
 // Voted implements replica.Observer.
+// Reached implements replica.Observer.
+func (o witness) Reached(replica.Probe) {}
+
 func (o witness) Voted(term uint64, candidate string, readBack bool) {
 	o.w.mu.Lock()
 	defer o.w.mu.Unlock()

@@ -34,6 +34,7 @@ const (
 type Stable struct {
 	path     string
 	deadline time.Duration // for a write
+	torn     bool
 
 	mu     sync.Mutex
 	gen    uint64            // counts the records written
@@ -57,9 +58,11 @@ func loadStable(dir string, deadline time.Duration) (*Stable, error) {
 		return nil, fmt.Errorf("open stable store: %w", err)
 	}
 	s := &Stable{path: filepath.Join(dir, stableFile), deadline: deadline}
-	if err := removeTmp(s.path); err != nil {
+	left, err := removeTmp(s.path)
+	if err != nil {
 		return nil, fmt.Errorf("open stable store: %w", err)
 	}
+	s.torn = left
 	rec, err := readStable(s.path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("open stable store: %w", err)
@@ -72,6 +75,10 @@ func loadStable(dir string, deadline time.Duration) (*Stable, error) {
 	}
 	return s, nil
 }
+
+// Torn tells whether the remains of a record that was being written were found
+// when the store was opened. What they were to replace stands.
+func (s *Stable) Torn() bool { return s.torn }
 
 // Set stores a value durably; the vote as described at Stable. An error other
 // than ErrTooLarge leaves the outcome unknown and the store unusable.

@@ -34,11 +34,13 @@ type report struct {
 	Failed  int `json:"failed"`
 	Unknown int `json:"unknown"`
 
-	Checks        int        `json:"checks"`
-	CheckTimeouts int        `json:"check_timeouts"`
-	Stats         sim.Stats  `json:"stats"`
-	Counts        sim.Counts `json:"counts"`
-	VirtualNanos  int64      `json:"virtual_nanos"`
+	Checks        int       `json:"checks"`
+	CheckTimeouts int       `json:"check_timeouts"`
+	Stats         sim.Stats `json:"stats"`
+	// Probes is how often each rare state was reached.
+	Probes       map[string]int `json:"probes,omitempty"`
+	Counts       sim.Counts     `json:"counts"`
+	VirtualNanos int64          `json:"virtual_nanos"`
 }
 
 // hex is a number of 64 bits, which JSON's numbers cannot hold for everybody.
@@ -60,7 +62,7 @@ func reportOf(rep *sim.Report) *report {
 		Verdict: rep.Verdict, Fired: rep.Fired, Detail: rep.Detail,
 		OK: rep.OK, Failed: rep.Failed, Unknown: rep.Unknown,
 		Checks: len(rep.Checks), CheckTimeouts: rep.CheckTimeouts,
-		Stats: rep.Stats, Counts: rep.Counts, VirtualNanos: rep.VirtualNanos,
+		Stats: rep.Stats, Probes: rep.Probes, Counts: rep.Counts, VirtualNanos: rep.VirtualNanos,
 	}
 }
 

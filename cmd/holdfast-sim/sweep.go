@@ -21,6 +21,7 @@ func sweepFlags() []cli.Flag {
 		&cli.DurationFlag{Name: "time", Usage: "real time after which no further seed is begun (default: no limit)"},
 		&cli.StringFlag{Name: "keep", Value: "bin/sim-failures", Usage: "`DIRECTORY` for decision logs and last output of failing seeds"},
 		&cli.BoolFlag{Name: "stop-at-first", Usage: "begin no further seed after the first that fails"},
+		&cli.BoolFlag{Name: "every-probe", Usage: "fail unless each probe, a rare state, was reached by some seed"},
 	}
 }
 
@@ -33,6 +34,7 @@ type sweep struct {
 	limit       time.Duration // 0: none
 	keep        string
 	stopAtFirst bool
+	everyProbe  bool
 	play        player
 	stdout      io.Writer
 	bar         *progress
@@ -56,7 +58,7 @@ func sweepSeeds(ctx context.Context, c *cli.Command, stdout, stderr io.Writer) (
 	defer ws.close()
 	sw := &sweep{
 		scenario: r.scenario, module: r.module, from: r.from, seeds: r.seeds, jobs: r.jobs,
-		limit: c.Duration("time"), keep: c.String("keep"), stopAtFirst: c.Bool("stop-at-first"),
+		limit: c.Duration("time"), keep: c.String("keep"), stopAtFirst: c.Bool("stop-at-first"), everyProbe: c.Bool("every-probe"),
 		play: ws.play, stdout: stdout, bar: newProgress(stderr),
 	}
 	fmt.Fprintf(stdout, "sweep from=0x%x seeds=%d module=%s commit=%s duration=%v\n", sw.from, sw.seeds, sw.module, commit(), sw.scenario.duration)
@@ -225,7 +227,11 @@ func (sw *sweep) lacking() []string {
 		return []string{fmt.Sprintf("%s none of %d was decided: %s; choose a shorter --duration or fewer --jobs, so that checkers end in time",
 			where, t.played(), missing(t.decided())[0])}
 	}
-	return append(missing(t.decided()), sw.requirements()...)
+	lacking := append(missing(t.decided()), sw.requirements()...)
+	if sw.everyProbe {
+		lacking = append(lacking, t.probes.missing()...)
+	}
+	return lacking
 }
 
 // requirements names those that were not met. They are about what seeds choose: if workloads or faults are given, or there

@@ -23,6 +23,7 @@ type totals struct {
 	leaderChanges         []int          // of each seed that left a report
 	// Seeds in which it happened at least once.
 	installs, lossyPowerCuts, wrappedWatches, lateExpiries int
+	probes                                                 probes
 }
 
 // add counts one seed. One that left no report is red and nothing else.
@@ -59,6 +60,10 @@ func (t *totals) add(o *outcome) {
 	once(&t.lossyPowerCuts, r.Stats.LossyPowerCuts)
 	once(&t.wrappedWatches, r.Stats.WrappedWatches)
 	once(&t.lateExpiries, r.Stats.LateExpiries)
+	if t.probes == nil {
+		t.probes = probes{}
+	}
+	t.probes.add(uint64(r.Seed), r.Probes)
 }
 
 func (t *totals) played() int { return t.green + t.red + t.undecided }
@@ -165,4 +170,5 @@ func (t *totals) write(w io.Writer) {
 	for _, kind := range sim.FaultKinds() {
 		row("  "+kind, "%d", t.faults[kind])
 	}
+	t.probes.write(w)
 }

@@ -181,6 +181,13 @@ func (b *batcher) leadEnds(g *reign) {
 	refuseAll(refused, ErrNoLeader)
 }
 
+// flies tells whether a batch is under way.
+func (b *batcher) flies() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.flying) > 0
+}
+
 // leads tells whether a reign lasts.
 func (b *batcher) leads() bool {
 	b.mu.Lock()
@@ -391,6 +398,9 @@ func (b *batcher) land() {
 		if err == nil {
 			err = ErrUnknown // it is in the log, and no result says what it did
 		} else {
+			if errors.Is(err, raft.ErrLeadershipLost) {
+				b.r.reached(ProbeDeposedWriting)
+			}
 			err = outcome(err)
 		}
 		for _, p := range f.proposals {

@@ -147,6 +147,9 @@ func (f *forwarder) propose(ctx context.Context, command []byte) (Answer, error)
 	}
 	got, err := c.ask(ctx, framePropose, command)
 	if err != nil {
+		if errors.Is(err, ErrUnknown) && ctx.Err() == nil {
+			f.r.reached(ProbeForwardBroken)
+		}
 		return Answer{}, err
 	}
 	if err := got.refusal(); err != nil {

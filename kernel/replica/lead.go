@@ -53,6 +53,9 @@ func (r *Replica) openSession(n *incarnation) {
 	restore := r.state.look().Session.Restore
 	g := &reign{raft: n, session: kernel.Session{Term: n.CurrentTerm(), Restore: restore}}
 	g.sealed = time.Now()
+	if n.LastIndex() > n.CommitIndex()+1 { // raft's own first entry of the term is one
+		r.reached(ProbeTailAtOpening)
+	}
 	entry := kernel.AppendOpening(nil, g.session, g.sealed.UnixNano())
 	// No time limit: raft's main loop takes it in whatever role it has.
 	f := n.ApplyLog(raft.Log{Data: entry}, 0)

@@ -24,6 +24,8 @@ type Observer interface {
 	// Voted reports a vote once it is durable, the candidate by its peer
 	// address. At a start it reports the vote that was read back.
 	Voted(term uint64, candidate string, readBack bool)
+	// Reached reports a rare state.
+	Reached(Probe)
 }
 
 // Applied is an entry that the kernel applied, or a state that it took over.
@@ -72,6 +74,7 @@ type stableStore struct {
 	*wal.Stable
 	fatal    func(error)
 	observer Observer
+	torn     bool              // remains of a record that was being written were found at the start
 	raft     func() *raft.Raft // nil while it is being made
 }
 
@@ -114,6 +117,9 @@ func (s stableStore) Set(key, value []byte) error {
 		return fmt.Errorf("read back the term of a vote: %w", err)
 	}
 	s.observer.Voted(term, string(value), false)
+	if s.torn {
+		s.observer.Reached(ProbeVoteAfterTorn)
+	}
 	return nil
 }
 

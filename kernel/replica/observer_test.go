@@ -16,6 +16,10 @@ type witness struct{ said []string }
 
 func (w *witness) Applied(Applied)                {}
 func (w *witness) Role(state string, term uint64) { w.said = append(w.said, state) }
+
+// Reached implements replica.Observer.
+func (w *witness) Reached(Probe) {}
+
 func (w *witness) Voted(term uint64, candidate string, readBack bool) {
 	if readBack {
 		candidate += " read back"
@@ -29,7 +33,7 @@ func TestVotesAreObserved(t *testing.T) {
 	stable, err := wal.OpenStable(dir)
 	require.NoError(t, err)
 	seen := &witness{}
-	s := stableStore{stable, func(err error) { t.Error(err) }, seen, func() *raft.Raft { return nil }}
+	s := stableStore{stable, func(err error) { t.Error(err) }, seen, false, func() *raft.Raft { return nil }}
 	require.NoError(t, s.readBack())
 	require.NoError(t, s.SetUint64(keyTerm, 2))
 	require.NoError(t, s.SetUint64(keyVoteTerm, 2))
@@ -46,7 +50,7 @@ func TestFailedVoteIsFatal(t *testing.T) {
 	require.NoError(t, err)
 	var fatal error
 	seen := &witness{}
-	s := stableStore{stable, func(err error) { fatal = err }, seen, func() *raft.Raft { return nil }}
+	s := stableStore{stable, func(err error) { fatal = err }, seen, false, func() *raft.Raft { return nil }}
 	require.NoError(t, os.RemoveAll(dir))
 	require.ErrorIs(t, s.SetUint64(keyTerm, 2), wal.ErrPoisoned)
 	require.ErrorIs(t, fatal, wal.ErrPoisoned)

@@ -123,7 +123,7 @@ func (r *Replica) startRaft() error {
 	// has one goroutine that does nothing else.
 	notify := make(chan bool, 8)
 	var made atomic.Pointer[raft.Raft] // raft sets its term while it is being made, too
-	stable := stableStore{r.stable, r.fatal, r.cfg.Observer, made.Load}
+	stable := stableStore{r.stable, r.fatal, r.cfg.Observer, r.stable.Torn(), made.Load}
 	if err := stable.readBack(); err != nil {
 		return err
 	}
@@ -260,6 +260,7 @@ func (r *Replica) rebuildIfStuck() error {
 		return err
 	}
 	r.meters.rebuilds.Add(1)
+	r.reached(ProbeRebuild)
 	return nil
 }
 

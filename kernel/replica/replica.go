@@ -90,6 +90,9 @@ func (r *Replica) openStores() (err error) {
 	}); err != nil {
 		return fmt.Errorf("open log: %w", err)
 	}
+	if !r.log.Hinted() {
+		r.reached(ProbeNoWatermark)
+	}
 	if r.stable, err = wal.OpenStable(filepath.Join(dir, "stable")); err != nil {
 		return errors.Join(fmt.Errorf("open term and vote: %w", err), r.log.Close())
 	}

@@ -2,6 +2,7 @@ package replica
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -172,7 +173,7 @@ func (rr *readRounds) hold(round *readRound) error {
 		// Its verdict does not count; it makes raft send heartbeats now.
 		rr.r.node().VerifyLeader()
 		if err := rr.settle(round); err != nil {
-			return err
+			return errors.Join(err, rr.holds(round))
 		}
 	}
 	return rr.holds(round)
@@ -198,6 +199,7 @@ func (rr *readRounds) begin(round *readRound) error {
 func (rr *readRounds) holds(round *readRound) error {
 	n := rr.r.node()
 	if n.State() != raft.Leader || n.CurrentTerm() != round.term {
+		rr.r.reached(ProbeReadAcrossElection)
 		return ErrNoLeader
 	}
 	return nil

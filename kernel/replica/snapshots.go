@@ -34,6 +34,9 @@ func (r *Replica) snapshotIfDue(last uint64) {
 	if r.log.BytesSince(last) < r.cfg.SnapshotBytes && end-last < r.cfg.SnapshotEntries {
 		return
 	}
+	if end-last < r.cfg.SnapshotEntries && r.batcher.flies() {
+		r.reached(ProbeBytesBesideBatch)
+	}
 	n := r.node()
 	keep := end - min(end, r.log.OldestWithin(r.cfg.TrailingBytes)-1)
 	rc := n.ReloadableConfig()

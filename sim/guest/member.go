@@ -79,6 +79,9 @@ func (o *observer) Role(state string, term uint64) {
 	note.Send(note.Role, fmt.Sprintf("%s %d", state, term))
 }
 
+// Reached implements replica.Observer.
+func (o *observer) Reached(p replica.Probe) { note.Send(note.Probe, string(p)) }
+
 // Voted implements replica.Observer.
 func (o *observer) Voted(term uint64, candidate string, readBack bool) {
 	how := "given"

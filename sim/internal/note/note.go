@@ -13,4 +13,6 @@ const (
 	Commit Kind = 3
 	// Vote is a vote: "3 10.0.0.1:2380 given" or "... read-back".
 	Vote Kind = 4
+	// Probe is a rare state that a member got into, by its name.
+	Probe Kind = 5
 )
