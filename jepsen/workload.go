@@ -54,6 +54,10 @@ type Env struct {
 	// PatientUntil is the time, on the clock of Now, for which ReadBack waits:
 	// before it members may still be on their way back.
 	PatientUntil int64
+	// Skip, if set, leaves out operations: the n-th of a process, from 0, comes
+	// back failed and is neither asked nor recorded if it says so. It must not say
+	// so of all there will ever be.
+	Skip func(process, n int) bool
 	// Recorder takes each operation when it has ended.
 	Recorder *Recorder
 }

@@ -31,6 +31,7 @@ type session struct {
 	rng    *rand.Rand
 	left   int // steps; negative: no end
 	values int // made so far
+	began  int // operations so far
 	// latest is the highest store index that an answer has told.
 	latest uint64
 	err    error // the recorder's
@@ -93,9 +94,11 @@ func (s *session) flee() {
 
 // perform does an operation and records it. What has begun is finished: only
 // watches are cut short when the context ends. After that nothing begins: the
-// operation comes back failed, and is not recorded.
+// operation comes back failed, and is not recorded; as those that are left out.
 func (s *session) perform(o Operation) Operation {
-	if s.ctx.Err() != nil {
+	n := s.began
+	s.began++
+	if s.ctx.Err() != nil || s.env.Skip != nil && s.env.Skip(s.client.Process, n) {
 		o.Outcome = Fail
 		return o
 	}

@@ -236,6 +236,36 @@ func TestWorkloadIsItsSeed(t *testing.T) {
 	assert.NotEqual(t, first, asked(6))
 }
 
+// Operations that are to be left out are neither asked nor recorded, and the client goes on to the next.
+func TestWorkloadSkips(t *testing.T) {
+	asked := 0
+	store := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		asked++ // one client
+		w.Header().Set("X-Etcd-Index", "1")
+		fmt.Fprint(w, `{"action":"get","node":{"value":"x","modifiedIndex":1}}`)
+	})
+	srv := httptest.NewServer(store)
+	defer srv.Close()
+	var out bytes.Buffer
+	skipped := 0
+	require.NoError(t, jepsen.RunWorkload(t.Context(), "register", jepsen.Env{
+		Clients: 1, Process: 4, Operations: 40, Endpoints: []string{srv.URL}, Seed: 7, Timeout: 5 * time.Second,
+		Now: func() int64 { return 0 }, Recorder: jepsen.NewRecorder(&out),
+		Skip: func(process, n int) bool {
+			assert.Equal(t, 4, process)
+			if n%3 == 0 {
+				skipped++
+			}
+			return n%3 == 0
+		},
+	}))
+	history, err := jepsen.ReadHistory(&out)
+	require.NoError(t, err)
+	assert.Positive(t, skipped)
+	assert.Len(t, history, asked)
+	assert.InDelta(t, 2*skipped, asked, 2)
+}
+
 // A client that cannot connect to a member goes on to another at once.
 func TestWorkloadLeavesWhoIsNotThere(t *testing.T) {
 	var out bytes.Buffer

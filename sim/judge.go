@@ -246,9 +246,22 @@ func (w *world) lackOfReads(history jepsen.History) string {
 	return ""
 }
 
-// count counts the operations by outcome.
+// count counts the operations, by outcome and by client.
 func (rep *Report) count(history jepsen.History) {
+	clients := 1
+	for _, w := range rep.Plan.Workloads {
+		clients += w.Clients
+	}
+	rep.Operations = make([]int, clients)
+	for _, s := range rep.Plan.Skips {
+		if s.Client < clients {
+			rep.Operations[s.Client] += s.To - s.From
+		}
+	}
 	for i := range history {
+		if p := history[i].Process; p < clients {
+			rep.Operations[p]++
+		}
 		switch history[i].Outcome {
 		case jepsen.OK:
 			rep.OK++

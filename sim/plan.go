@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"holdfast/jepsen"
+	"holdfast/sim/client"
 	"holdfast/sim/internal/note"
 )
 
@@ -37,9 +38,15 @@ type Plan struct {
 	// BulkBytes is how long some values are; 0: all are short.
 	BulkBytes int64 `json:"bulk"`
 
+	// Skips are operations that clients leave out; drawn plans have none.
+	Skips []Skip `json:"skips,omitempty"`
+
 	CalmAtNanos int64 `json:"calm_at"` // phase two: no fault from here on
 	EndNanos    int64 `json:"end_at"`  // clients begin nothing new
 }
+
+// Skip is operations of one client that it leaves out.
+type Skip = client.Skip
 
 // silent tells whether the clients fall silent with the last fault.
 func (p *Plan) silent() bool { return p.EndNanos == p.CalmAtNanos }

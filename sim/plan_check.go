@@ -24,6 +24,8 @@ const (
 	maxBulkBytes       = 64 << 10
 	maxWorkloads       = 16
 	maxClients         = 64 // of one workload
+	maxSkips           = 10_000
+	maxOperations      = 1 << 20 // of one client, as far as skips count them
 )
 
 // shortestEnd is when clients stop at the earliest: they may fall silent together with the faults.
@@ -49,6 +51,15 @@ func (p *Plan) check() error {
 	for _, w := range p.Workloads {
 		if !slices.Contains(workloadNames(), w.Name) || w.Clients < 1 || w.Clients > maxClients {
 			return fmt.Errorf("%w: plan: workload %q with %d clients; expect a known one with 1 to %d", ErrDecisions, w.Name, w.Clients, maxClients)
+		}
+	}
+	if len(p.Skips) > maxSkips {
+		return fmt.Errorf("%w: plan: skips: %d of them; expect %d at most", ErrDecisions, len(p.Skips), maxSkips)
+	}
+	for _, s := range p.Skips {
+		if s.Client < 0 || s.Client >= maxWorkloads*maxClients || s.From < 0 || s.To <= s.From || s.To > maxOperations {
+			return fmt.Errorf("%w: plan: skip of client %d from %d to %d; expect a client of the plan and operations in order, up to %d",
+				ErrDecisions, s.Client, s.From, s.To, maxOperations)
 		}
 	}
 	return nil

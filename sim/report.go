@@ -63,6 +63,9 @@ type Report struct {
 	VirtualNanos  int64          // how far virtual time came
 	// Operations of the clients, by outcome.
 	OK, Failed, Unknown int
+	// Operations is how many each client began, by its process number, those left out by the plan included; who reads back comes
+	// last.
+	Operations []int
 	// Trace is set if it was asked for, Diverged if the run was held against another and differed.
 	Trace    *Trace
 	Diverged *Divergence

@@ -58,7 +58,7 @@ func newScenario(w *world, faults []Fault, memberArgs []string) *scenario {
 	work := client.Config{
 		Endpoints: urls, Seed: w.draws.at(forWorkload, uint64(s.client.index), 0), FinalRead: true,
 		PatientUntil: time.Unix(0, epochNanos+w.plan.CalmAtNanos+readBackAfter),
-		Ring:         w.plan.Knobs.HistoryEvents, Timeout: time.Duration(w.plan.TimeoutNanos), Bulk: int(w.plan.BulkBytes),
+		Ring:         w.plan.Knobs.HistoryEvents, Timeout: time.Duration(w.plan.TimeoutNanos), Bulk: int(w.plan.BulkBytes), Skips: w.plan.Skips,
 		Epoch: time.Unix(0, epochNanos), End: time.Unix(0, epochNanos+w.plan.EndNanos),
 	}
 	for _, one := range w.plan.Workloads {

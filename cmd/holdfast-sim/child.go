@@ -33,6 +33,8 @@ type report struct {
 	OK      int `json:"ok"`
 	Failed  int `json:"failed"`
 	Unknown int `json:"unknown"`
+	// Operations is how many each client began.
+	Operations []int `json:"operations,omitempty"`
 
 	Checks        int       `json:"checks"`
 	CheckTimeouts int       `json:"check_timeouts"`
@@ -60,7 +62,7 @@ func reportOf(rep *sim.Report) *report {
 	return &report{
 		Seed: hex(rep.Seed), Nodes: rep.Plan.Nodes, Module: rep.Module, Hash: hex(rep.Hash),
 		Verdict: rep.Verdict, Fired: rep.Fired, Detail: rep.Detail,
-		OK: rep.OK, Failed: rep.Failed, Unknown: rep.Unknown,
+		OK: rep.OK, Failed: rep.Failed, Unknown: rep.Unknown, Operations: rep.Operations,
 		Checks: len(rep.Checks), CheckTimeouts: rep.CheckTimeouts,
 		Stats: rep.Stats, Probes: rep.Probes, Counts: rep.Counts, VirtualNanos: rep.VirtualNanos,
 	}

@@ -158,7 +158,7 @@ func (sh *shrinking) run(ctx context.Context, d *sim.Decisions, stdout io.Writer
 	if !sh.red(&sh.first) {
 		return nil, fmt.Errorf("log: %s: there is no failure to keep, for its run is %s; name a log whose run is red", sh.log, sh.first.verdict())
 	}
-	res, err := shrink.Shrinker{Test: sh.fails, Jobs: sh.jobs, Spent: func() bool { return sh.spent() >= sh.budget }, Tell: sh.tell}.Run(ctx, d)
+	res, err := shrink.Shrinker{Test: sh.fails, Operations: sh.first.report.Operations, Jobs: sh.jobs, Spent: func() bool { return sh.spent() >= sh.budget }, Tell: sh.tell}.Run(ctx, d)
 	sh.bar.clear()
 	if err != nil {
 		return nil, err
@@ -179,13 +179,17 @@ func (sh *shrinking) run(ctx context.Context, d *sim.Decisions, stdout io.Writer
 }
 
 // fails is the shrinker's test.
-func (sh *shrinking) fails(ctx context.Context, d *sim.Decisions) (bool, error) {
+func (sh *shrinking) fails(ctx context.Context, d *sim.Decisions) (shrink.Outcome, error) {
 	o, err := sh.try(ctx, sh.scenario.module, d)
-	if err != nil || !sh.alike(&o) || sh.passes == "" {
-		return err == nil && sh.alike(&o), err
+	if err != nil || !sh.alike(&o) {
+		return shrink.Outcome{}, err
 	}
-	o, err = sh.try(ctx, sh.passes, d)
-	return err == nil && o.verdict() == sim.VerdictOK, err
+	came := shrink.Outcome{Fails: true, Operations: o.report.Operations}
+	if sh.passes != "" {
+		o, err = sh.try(ctx, sh.passes, d)
+		came.Fails = err == nil && o.verdict() == sim.VerdictOK
+	}
+	return came, err
 }
 
 // try plays a log with a module. A run that the simulator itself could not finish is an outcome without a report.

@@ -25,8 +25,17 @@ type Config struct {
 	Bulk int `json:"bulk,omitempty"`
 	// PatientUntil is the time for which reading back waits: before it members may still be on their way back.
 	PatientUntil time.Time `json:"patient_until,omitzero"`
+	// Skips are operations that are left out.
+	Skips []Skip `json:"skips,omitempty"`
 	// FinalRead asks for everything to be read back through every member when they have finished.
 	FinalRead bool `json:"final_read,omitempty"`
+}
+
+// Skip leaves out some operations of one client: those from From, counted from 0, to before To.
+type Skip struct {
+	Client int `json:"client"` // its process number
+	From   int `json:"from"`
+	To     int `json:"to"`
 }
 
 // Workload is one of package jepsen's, by its name.

@@ -23,6 +23,9 @@ func Run(network transport.Network, cfg Config, history io.Writer) error {
 		Endpoints: cfg.Endpoints, Seed: cfg.Seed, Ring: cfg.Ring, Timeout: cfg.Timeout, Bulk: cfg.Bulk, Dial: network.Dial, Recorder: rec,
 		Now: func() int64 { return time.Now().UnixNano() - epoch },
 	}
+	if len(cfg.Skips) > 0 {
+		env.Skip = cfg.skips
+	}
 	if !cfg.PatientUntil.IsZero() {
 		env.PatientUntil = cfg.PatientUntil.UnixNano() - epoch
 	}
@@ -44,6 +47,15 @@ func Run(network transport.Network, cfg Config, history io.Writer) error {
 		finished = append(finished, jepsen.Finished{Name: w.Name, Keys: w.Keys})
 	}
 	return jepsen.ReadBack(context.Background(), finished, env) // as the process after the last
+}
+
+func (cfg *Config) skips(process, n int) bool {
+	for _, s := range cfg.Skips {
+		if s.Client == process && s.From <= n && n < s.To {
+			return true
+		}
+	}
+	return false
 }
 
 // env is one workload's.

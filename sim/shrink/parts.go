@@ -11,7 +11,7 @@ import (
 func clone(d *sim.Decisions) *sim.Decisions {
 	c := *d
 	c.Faults = slices.Clone(d.Faults)
-	c.Plan.Workloads = slices.Clone(d.Plan.Workloads)
+	c.Plan.Workloads, c.Plan.Skips = slices.Clone(d.Plan.Workloads), slices.Clone(d.Plan.Skips)
 	c.Hash, c.Verdict, c.Untouched = 0, "", false
 	return &c
 }
@@ -43,6 +43,15 @@ func withClients(d *sim.Decisions, keep []int) *sim.Decisions {
 		return nil
 	}
 	all, c := clients(d), clone(d)
+	c.Plan.Skips = nil
+	for now, before := range keep { // each keeps what it leaves out, under its new number
+		for _, s := range d.Plan.Skips {
+			if s.Client == before {
+				s.Client = now
+				c.Plan.Skips = append(c.Plan.Skips, s)
+			}
+		}
+	}
 	for i := range c.Plan.Workloads {
 		c.Plan.Workloads[i].Clients = 0
 	}
@@ -114,6 +123,64 @@ func fewerOperations(d *sim.Decisions) []*sim.Decisions {
 		out = append(out, c)
 	}
 	return out
+}
+
+// operation is the n-th of a client.
+type operation struct{ client, n int }
+
+// operations lists those that clients began and the log does not leave out; the one who reads back is not to be touched.
+func operations(d *sim.Decisions, began []int) []operation {
+	out := make([]operation, 0, 64)
+	for client := range min(len(clients(d)), len(began)) {
+		for n := range min(began[client], maxOperations) {
+			if !leftOut(d, client, n) {
+				out = append(out, operation{client, n})
+			}
+		}
+	}
+	return out
+}
+
+// maxOperations is how many of one client's are looked at.
+const maxOperations = 10_000
+
+func leftOut(d *sim.Decisions, client, n int) bool {
+	return slices.ContainsFunc(d.Plan.Skips, func(s sim.Skip) bool { return s.Client == client && s.From <= n && n < s.To })
+}
+
+// withOperations leaves out of a log all of the operations named but some.
+func withOperations(d *sim.Decisions, began []operation, keep []int) *sim.Decisions {
+	c := clone(d)
+	c.Plan.Skips = nil
+	kept := make(map[operation]bool, len(keep)) // read by key only
+	for _, i := range keep {
+		kept[began[i]] = true
+	}
+	out := map[operation]bool{} // read by key only
+	most := map[int]int{}       // by client: beyond its last operation; read by key only
+	for _, s := range d.Plan.Skips {
+		for n := s.From; n < s.To; n++ {
+			out[operation{s.Client, n}] = true
+		}
+		most[s.Client] = max(most[s.Client], s.To)
+	}
+	for _, o := range began {
+		out[o] = !kept[o]
+		most[o.client] = max(most[o.client], o.n+1)
+	}
+	for client := range clients(d) {
+		for n := 0; n < most[client]; n++ {
+			if !out[operation{client, n}] {
+				continue
+			}
+			if last := len(c.Plan.Skips) - 1; last >= 0 && c.Plan.Skips[last].Client == client && c.Plan.Skips[last].To == n {
+				c.Plan.Skips[last].To++
+			} else {
+				c.Plan.Skips = append(c.Plan.Skips, sim.Skip{Client: client, From: n, To: n + 1})
+			}
+		}
+	}
+	return c
 }
 
 // fewerMembers makes logs of smaller clusters, the smallest first: without the faults of those who are gone, and with these

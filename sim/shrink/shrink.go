@@ -10,13 +10,22 @@ import (
 	"holdfast/sim"
 )
 
-// Test plays decisions and tells whether the run fails as the first one did. It is called by several goroutines at a time. An
-// error ends the shrinking.
-type Test func(ctx context.Context, d *sim.Decisions) (bool, error)
+// Test plays decisions and tells how the run ended. It is called by several goroutines at a time. An error ends the shrinking.
+type Test func(ctx context.Context, d *sim.Decisions) (Outcome, error)
+
+// Outcome is what a run came to.
+type Outcome struct {
+	// Fails says that it failed as the first one did.
+	Fails bool
+	// Operations is how many each client began, those that its plan leaves out included (see sim.Report).
+	Operations []int
+}
 
 // Shrinker says how a log is made smaller.
 type Shrinker struct {
 	Test Test // required
+	// Operations is how many each client of the log began when it was played.
+	Operations []int
 	// Jobs is how many tests are made at a time; 0: one.
 	Jobs int
 	// Spent, if set, is asked before each test; once it says so, no further one is begun.
@@ -42,7 +51,7 @@ type Result struct {
 
 // Run shrinks a log that fails. With an error, the result is the smallest log until then. The log given stays as it is.
 func (s Shrinker) Run(ctx context.Context, d *sim.Decisions) (Result, error) {
-	w := &work{Shrinker: s, ctx: ctx, best: clone(d), known: map[string]bool{}}
+	w := &work{Shrinker: s, ctx: ctx, best: clone(d), known: map[string]Outcome{}}
 	w.Jobs = max(w.Jobs, 1)
 	for {
 		before := w.best
@@ -64,7 +73,11 @@ var passes = []struct {
 	{"faults", func(w *work) { w.minimise(len(w.best.Faults), withFaults) }},
 	{"clients", func(w *work) { w.minimise(len(clients(w.best)), withClients) }},
 	{"clients, with other seeds", func(w *work) { w.descend(fewerClientsRedrawn) }},
-	{"operations", func(w *work) { w.descend(fewerOperations) }},
+	{"operations", func(w *work) {
+		w.descend(fewerOperations)
+		began := operations(w.best, w.Operations)
+		w.minimise(len(began), func(d *sim.Decisions, keep []int) *sim.Decisions { return withOperations(d, began, keep) })
+	}},
 	{"members", func(w *work) { w.descend(fewerMembers) }},
 	{"time", func(w *work) { w.descend(lessTime) }},
 }
@@ -76,7 +89,7 @@ type work struct {
 	best  *sim.Decisions // the smallest that fails; never changed, only replaced
 	what  string
 	tests int
-	known map[string]bool // read by key only: what a log that was tested came to
+	known map[string]Outcome // read by key only: what a log that was tested came to
 	spent bool
 	err   error
 }
@@ -130,9 +143,9 @@ func (w *work) descend(next func(d *sim.Decisions) []*sim.Decisions) {
 func (w *work) first(candidates []*sim.Decisions) int {
 	for at := 0; at < len(candidates) && !w.stopped(); at += w.Jobs {
 		some := candidates[at:min(at+w.Jobs, len(candidates))]
-		for i, fails := range w.test(some) {
-			if fails {
-				w.best = some[i]
+		for i, o := range w.test(some) {
+			if o.Fails {
+				w.best, w.Operations = some[i], o.Operations
 				return at + i
 			}
 		}
@@ -141,13 +154,13 @@ func (w *work) first(candidates []*sim.Decisions) int {
 }
 
 // test tests some candidates at one time, but for those that were tested before.
-func (w *work) test(candidates []*sim.Decisions) []bool {
-	fails, errs, keys := make([]bool, len(candidates)), make([]error, len(candidates)), make([]string, len(candidates))
+func (w *work) test(candidates []*sim.Decisions) []Outcome {
+	came, errs, keys := make([]Outcome, len(candidates)), make([]error, len(candidates)), make([]string, len(candidates))
 	var wg sync.WaitGroup
 	for i, d := range candidates {
 		keys[i] = key(d)
 		known, ok := w.known[keys[i]]
-		if fails[i] = known; ok {
+		if came[i] = known; ok {
 			continue
 		}
 		if w.spent = w.spent || w.Spent != nil && w.Spent(); w.spent {
@@ -155,7 +168,7 @@ func (w *work) test(candidates []*sim.Decisions) []bool {
 			continue
 		}
 		w.tests++
-		wg.Go(func() { fails[i], errs[i] = w.Test(w.ctx, d) })
+		wg.Go(func() { came[i], errs[i] = w.Test(w.ctx, d) })
 	}
 	wg.Wait()
 	for i, d := range candidates {
@@ -164,17 +177,17 @@ func (w *work) test(candidates []*sim.Decisions) []bool {
 			return nil
 		}
 		if keys[i] != "" {
-			w.known[keys[i]] = fails[i]
+			w.known[keys[i]] = came[i]
 		}
 		if w.Tell != nil && keys[i] != "" {
 			smallest := w.best
-			if fails[i] {
+			if came[i].Fails {
 				smallest = d
 			}
 			w.Tell(Progress{What: w.what, Tests: w.tests, Smallest: smallest})
 		}
 	}
-	return fails
+	return came
 }
 
 // key tells logs apart.

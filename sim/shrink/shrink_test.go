@@ -37,18 +37,18 @@ func ids(d *sim.Decisions) []int {
 
 // needs makes a test of runs that fail if certain faults and so many clients of a workload are there.
 func needs(faults []int, workload string, clients int) Test {
-	return func(_ context.Context, d *sim.Decisions) (bool, error) {
+	return func(_ context.Context, d *sim.Decisions) (Outcome, error) {
 		for _, id := range faults {
 			if !slices.Contains(ids(d), id) {
-				return false, nil
+				return Outcome{}, nil
 			}
 		}
 		for _, w := range d.Plan.Workloads {
 			if w.Name == workload {
-				return w.Clients >= clients, nil
+				return Outcome{Fails: w.Clients >= clients}, nil
 			}
 		}
-		return clients == 0, nil
+		return Outcome{Fails: clients == 0}, nil
 	}
 }
 
@@ -82,22 +82,22 @@ func TestEachFaultIsNeeded(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		d := drawn(rapid.Uint64().Draw(t, "seed"), 3)
 		salt := rapid.Uint64().Draw(t, "salt")
-		whim := func(_ context.Context, c *sim.Decisions) (bool, error) {
+		whim := func(_ context.Context, c *sim.Decisions) (Outcome, error) {
 			mix := salt
 			for _, id := range ids(c) {
 				mix = (mix ^ uint64(id)) * 0x9e3779b97f4a7c15
 			}
-			return len(c.Faults) == len(d.Faults) || len(c.Faults) > 1 && mix>>40%3 == 0, nil
+			return Outcome{Fails: len(c.Faults) == len(d.Faults) || len(c.Faults) > 1 && mix>>40%3 == 0}, nil
 		}
 		res, err := Shrinker{Test: whim, Jobs: 1}.Run(t.Context(), d)
 		require.NoError(t, err)
-		fails, _ := whim(t.Context(), res.Decisions)
-		assert.True(t, fails)
+		came, _ := whim(t.Context(), res.Decisions)
+		assert.True(t, came.Fails)
 		for i := range res.Decisions.Faults {
 			without := clone(res.Decisions)
 			without.Faults = slices.Delete(without.Faults, i, i+1)
-			fails, _ := whim(t.Context(), without)
-			assert.False(t, fails, "without fault %d", i)
+			came, _ := whim(t.Context(), without)
+			assert.False(t, came.Fails, "without fault %d", i)
 		}
 		again, err := Shrinker{Test: whim, Jobs: 3}.Run(t.Context(), d)
 		require.NoError(t, err)
@@ -108,9 +108,9 @@ func TestEachFaultIsNeeded(t *testing.T) {
 // A budget that is spent ends the shrinking with the smallest log until then; so does an error, which is told.
 func TestStopsEarly(t *testing.T) {
 	d, tests := drawn(7, 5), atomic.Int64{}
-	counted := func(_ context.Context, c *sim.Decisions) (bool, error) {
+	counted := func(_ context.Context, c *sim.Decisions) (Outcome, error) {
 		tests.Add(1)
-		return len(c.Faults) >= 3, nil
+		return Outcome{Fails: len(c.Faults) >= 3}, nil
 	}
 	res, err := Shrinker{Test: counted, Spent: func() bool { return tests.Load() >= 6 }}.Run(t.Context(), d)
 	require.NoError(t, err)
@@ -120,15 +120,41 @@ func TestStopsEarly(t *testing.T) {
 
 	broken := errors.New("no more disk")
 	tests.Store(0)
-	res, err = Shrinker{Test: func(ctx context.Context, c *sim.Decisions) (bool, error) {
+	res, err = Shrinker{Test: func(ctx context.Context, c *sim.Decisions) (Outcome, error) {
 		if tests.Load() == 6 {
-			return false, broken
+			return Outcome{}, broken
 		}
 		return counted(ctx, c)
 	}}.Run(t.Context(), d)
 	require.ErrorIs(t, err, broken)
 	assert.ErrorContains(t, err, "shrink faults")
 	assert.Less(t, len(res.Decisions.Faults), len(d.Faults))
+}
+
+// Operations go one by one, too, and keep to their client when others go.
+func TestLeavesOutOperations(t *testing.T) {
+	d := drawn(3, 3)
+	d.Faults, d.Plan.Workloads = nil, []sim.Work{{Name: "cas", Clients: 2}, {Name: "watch", Clients: 1}}
+	test := func(_ context.Context, c *sim.Decisions) (Outcome, error) {
+		o := Outcome{Operations: []int{40, 40, 40, 9}[4-len(clients(c))-1:]}
+		watcher := len(clients(c)) - 1
+		if watcher < 0 || c.Plan.Workloads[len(c.Plan.Workloads)-1].Name != "watch" {
+			return o, nil
+		}
+		for _, n := range []int{3, 17, 18} {
+			if leftOut(c, watcher, n) {
+				return o, nil
+			}
+		}
+		o.Fails = true
+		return o, nil
+	}
+	d.Plan.Skips = []sim.Skip{{Client: 0, From: 1, To: 2}, {Client: 2, From: 5, To: 7}}
+	res, err := Shrinker{Test: test, Operations: []int{40, 40, 40, 9}}.Run(t.Context(), d)
+	require.NoError(t, err)
+	assert.Equal(t, []sim.Work{{Name: "watch", Clients: 1}}, res.Decisions.Plan.Workloads)
+	assert.Equal(t, []sim.Skip{{Client: 0, From: 0, To: 3}, {Client: 0, From: 4, To: 17}, {Client: 0, From: 19, To: 40}}, res.Decisions.Plan.Skips)
+	assert.NoError(t, readBack(res.Decisions))
 }
 
 // What is taken away is told as it goes.
