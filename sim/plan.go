@@ -74,6 +74,7 @@ const (
 	drawTimeout
 	drawBulk
 	drawQuiet
+	drawSnapshotBytes
 	drawClients  = 100 // and above: one a workload
 	drawFaultMix = 200 // and above: two a kind
 )
@@ -135,6 +136,10 @@ func Derive(o Options) Plan {
 		}
 		p.Knobs.SnapshotCheck, p.Knobs.TrailingBytes = 100*time.Millisecond, 1
 		p.Knobs.SegmentBytes = int(d.between(forOptions, drawSegment, 1, 256, 1024))
+	}
+	// In every fourth run it is the log's bytes that make snapshots due, hence soon after a batch of long values.
+	if d.at(forOptions, drawSnapshotBytes, 0)%4 == 0 {
+		p.Knobs.SnapshotBytes = uint64(d.between(forOptions, drawSnapshotBytes, 1, 2<<10, 24<<10))
 	}
 	if o.OpsPerSecond > 0 {
 		p.OpsPerSecond = o.OpsPerSecond
