@@ -27,7 +27,7 @@ RACE_PKGS  = ./kernel/... ./wal/... ./transport/... ./httpd/... ./jepsen/... ./c
 GUEST_PKGS = ./kernel/... ./wal/... ./transport/... ./httpd/...
 
 .DEFAULT_GOAL := help
-.PHONY: build run test check lint race bench cluster fuzz conformance differential acceptance sim sim-smoke sweep determinism mutants report-test report-docs shrink-mutants bench-sim guest kill powercuts disk-faults hostile build-faults versus etcd36 floors steady curves soak clean help
+.PHONY: build run test check lint race bench cluster fuzz conformance differential acceptance sim sim-smoke sweep determinism mutants mutants-long report-test report-docs shrink-mutants bench-sim guest kill powercuts disk-faults hostile build-faults versus etcd36 floors steady curves soak clean help
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -95,6 +95,9 @@ determinism: guest ## fifty seeds from FROM, each played twice and compared step
 
 mutants: guest ## hunt every planted fault for BUDGET of CPU time, and write docs/mutants.md
 	bin/holdfast-sim mutants --from $(HUNTFROM) --budget $(BUDGET) --nodes 3 --duration 14s
+
+mutants-long: guest ## the same in three campaigns, each on seeds of its own, for medians
+	bin/holdfast-sim mutants --campaigns 3 --from $(HUNTFROM) --budget $(BUDGET) --nodes 3 --duration 14s
 
 shrink-mutants: guest ## what finds planted faults shrinks, unattended, to a few faults and clients, and each of those faults is needed
 	bin/holdfast-sim mutants --only $(SHRINK) --from $(HUNTFROM) --budget $(BUDGET) --nodes 3 --duration 14s --keep bin/shrunk --out bin/shrunk/mutants.md

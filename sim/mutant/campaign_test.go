@@ -3,7 +3,6 @@ package mutant
 import (
 	"context"
 	"errors"
-	"strings"
 	"testing"
 	"time"
 
@@ -87,36 +86,6 @@ func TestHuntFails(t *testing.T) {
 	cancel()
 	_, err = c.Hunt(ctx, "m.wasm")
 	require.ErrorIs(t, err, context.Canceled)
-}
-
-func TestWriteTable(t *testing.T) {
-	caught := Score{
-		Seeds: 3, Seed: 0x2a, CPU: 12340 * time.Millisecond, Caught: true,
-		Outcome: Outcome{Verdict: sim.VerdictSafety, Checker: "order|linearizable"},
-	}
-	r := &Report{
-		Budget: DefaultBudget, Command: "make mutants", Clean: Score{Seeds: 300, CPU: time.Hour, Undecided: 1},
-		Rows: []Row{
-			{Mutant{ID: "M01", Fault: "reads are\nstale", Known: "etcd"}, caught},
-			{Mutant{ID: "M02", Fault: "nothing", Known: "nobody"}, Score{Seeds: 18, CPU: DefaultBudget}},
-		},
-	}
-	var b strings.Builder
-	require.NoError(t, WriteTable(&b, r))
-	page := b.String()
-	assert.Contains(t, page, "| M01 | reads are stale | etcd | safety | order\\|linearizable | 3 | 12.3 s | `0x2a` |\n")
-	assert.Contains(t, page, "| M02 | nothing | nobody | survived |  | 18 | 180.0 s |  |\n")
-	assert.Contains(t, page, "Caught: 1 of 2. Survived: 1")
-	assert.Contains(t, page, "## Survivors\n\n- **M02**: Not known why")
-	assert.Contains(t, page, "300 seeds, none red, in 3600.0 s of CPU time.")
-	assert.Contains(t, page, "without a conclusion, mutants' included: 1")
-
-	r.Clean = Score{Seeds: 1, Seed: 7, Caught: true, Outcome: Outcome{Verdict: sim.VerdictCrash, Checker: "crash", Detail: "m1 ended"}}
-	b.Reset()
-	require.NoError(t, WriteTable(&b, r))
-	assert.Contains(t, b.String(), "Red with seed `0x7`: crash, crash: m1 ended")
-
-	require.ErrorIs(t, WriteTable(full{}, r), errFull)
 }
 
 var errFull = errors.New("disk full")

@@ -107,4 +107,44 @@ var disk = []Mutant{
 			},
 		},
 	},
+	{
+		ID:    "M53",
+		Fault: "the hint of how far the log is durable is written before the sync of what it speaks of",
+		Known: "our own, against the hint's one condition",
+		Edits: []patch.Edit{{
+			File: "wal/append.go",
+			Old: `		began := time.Now()
+		if err := l.room.sync(); err != nil {
+`,
+			New: `		early := watermark{index: entries[len(entries)-1].Index, segment: first, offset: size}
+		if err := l.hint.put(early, l.batch); err != nil {
+			return nil, err
+		}
+		began := time.Now()
+		if err := l.room.sync(); err != nil {
+`,
+		}},
+	},
+	{
+		ID:    "M54",
+		Fault: "damage to the end of the log is taken for a torn write and cut off, though the watermarks say that it had been synced",
+		Known: "our own; Protocol-Aware Recovery for Consensus-Based Storage (FAST 2018) found it in several stores",
+		Edits: []patch.Edit{
+			{
+				File: "wal/repair.go",
+				Old:  "	if im.hint.segment > s.first {\n",
+				New:  "	im.hint, s.proof = watermark{}, 0\n	if im.hint.segment > s.first {\n",
+			},
+		},
+	},
+	{
+		ID:    "M64",
+		Fault: "a compaction removes one segment too many: the one in which the entries to be kept begin",
+		Known: "our own, an off by one",
+		Edits: []patch.Edit{{
+			File: "wal/truncate.go",
+			Old:  "	for len(l.segs) > 1 && l.segs[0].next()-1 <= hi {\n",
+			New:  "	for len(l.segs) > 1 && l.segs[0].first <= hi {\n",
+		}},
+	},
 }

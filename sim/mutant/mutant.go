@@ -29,7 +29,7 @@ type Mutant struct {
 
 // All gives the mutants in the order of their ids.
 func All() []Mutant {
-	all := slices.Concat(reads, votes, replication, snapshots, expiry, disk)
+	all := slices.Concat(reads, votes, replication, snapshots, expiry, disk, watches)
 	slices.SortFunc(all, func(a, b Mutant) int { return strings.Compare(a.ID, b.ID) })
 	return all
 }

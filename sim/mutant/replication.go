@@ -4,6 +4,24 @@ import "holdfast/sim/patch"
 
 var replication = []Mutant{
 	{
+		ID:    "M09",
+		Fault: "a leader commits an entry of an earlier term as soon as a majority has it, before one of its own term",
+		Known: "the Raft paper's figure 8, LogCabin#44, canonical/raft 524f735",
+		Edits: []patch.Edit{
+			{
+				Module: moduleRaft, File: "commitment.go",
+				Old: "	if quorumMatchIndex > c.commitIndex && quorumMatchIndex >= c.startIndex {\n",
+				New: "	if quorumMatchIndex > c.commitIndex {\n",
+			},
+			// Sixteen entries go in one message, and the first of the leader's own term nearly always with them. Now each goes alone.
+			{
+				File: "kernel/replica/raft.go",
+				Old:  "	c.MaxAppendEntries = 16\n",
+				New:  "	c.MaxAppendEntries = 1\n",
+			},
+		},
+	},
+	{
 		ID:    "M11",
 		Fault: "a request to append truncates the log behind its entries although they are there already",
 		Known: "akka-entity-replication#151, RedisLabs/raft#49",
@@ -35,6 +53,16 @@ var replication = []Mutant{
 				New:  "	\"io\"\n	\"math/rand/v2\"\n	\"time\"\n",
 			},
 		},
+	},
+	{
+		ID:    "M13",
+		Fault: "the log's cache of entries keeps those that were cut off, and gives them out in place of what was stored instead",
+		Known: "cockroachdb/cockroach#63302",
+		Edits: []patch.Edit{{
+			File: "wal/truncate.go",
+			Old:  "	l.cache.clear()\n",
+			New:  "",
+		}},
 	},
 	{
 		ID:    "M22",

@@ -4,6 +4,16 @@ import "holdfast/sim/patch"
 
 var snapshots = []Mutant{
 	{
+		ID:    "M14",
+		Fault: "an install keeps the log that the snapshot contradicts: the log store does not say that it is one without holes",
+		Known: "hashicorp/raft#697, PR#704",
+		Edits: []patch.Edit{{
+			File: "wal/log.go",
+			Old:  "func (l *Log) IsMonotonic() bool { return true }\n",
+			New:  "func (l *Log) IsMonotonic() bool { return false }\n",
+		}},
+	},
+	{
 		ID:    "M15",
 		Fault: "a snapshot that is sent a second time, late, sets a follower back to it",
 		Known: "etcd#18055, openraft PR#560; reproduced with hashicorp/raft v1.8.0",

@@ -42,6 +42,21 @@ var votes = []Mutant{
 		}},
 	},
 	{
+		ID:    "M07",
+		Fault: "the vote is lost where the record of term and vote is rewritten, at each start",
+		Known: "RedisLabs/raft 46a6ad0, where a rewritten log forgot term and vote",
+		Edits: []patch.Edit{{
+			File: "wal/stable.go",
+			Old: `	if err := s.put(maps.Clone(s.values)); err != nil {
+`,
+			New: `	kept := maps.Clone(s.values)
+	delete(kept, keyLastVoteTerm)
+	delete(kept, keyLastVoteCand)
+	if err := s.put(kept); err != nil {
+`,
+		}},
+	},
+	{
 		ID:    "M08",
 		Fault: "heartbeats are handled beside raft's main loop, which may go on as leader in a term that is not its own",
 		Known: "hashicorp/raft#695, NuRaft#293",
@@ -78,5 +93,19 @@ var votes = []Mutant{
 `,
 			},
 		},
+	},
+	{
+		ID:    "M39",
+		Fault: "a follower refuses the pre-vote of the very member that it takes for the leader",
+		Known: "hashicorp/raft#606, PR#605",
+		Edits: []patch.Edit{{
+			Module: moduleRaft, File: "raft.go",
+			Old: `leaderAddr != "" && leaderAddr != candidate {
+		r.logger.Warn("rejecting pre-vote request since we have a leader",
+`,
+			New: `leaderAddr != "" {
+		r.logger.Warn("rejecting pre-vote request since we have a leader",
+`,
+		}},
 	},
 }
