@@ -86,9 +86,10 @@ var kinds = []kind{
 	{name: "hiccup", weight: 4, shortest: 500 * time.Millisecond, longest: 1400 * time.Millisecond, strike: (*nemesis).pause},
 	{name: "blink", weight: 4, shortest: 400 * time.Millisecond, longest: 1600 * time.Millisecond, strike: (*nemesis).isolate},
 	{name: "stale-leader", about: "what comes through half-way, and who reaches it", weight: 10, shortest: 1600 * time.Millisecond, longest: 3600 * time.Millisecond, hi: 12, strike: (*nemesis).staleLeader, share: oftenShare, leads: true},
-	{name: "rot", about: "which bit", weight: 1, shortest: 100 * time.Millisecond, longest: time.Second, hi: 1 << 32, strike: (*nemesis).rot, share: rotShare, destroys: true, armed: true},
+	{name: "rot", about: "which bit; odd: of the last entries, when a majority needs them", weight: 1, shortest: 100 * time.Millisecond, longest: time.Second, hi: 1 << 32, strike: (*nemesis).rot, share: rotShare, destroys: true, armed: true},
 	{name: "wipe", weight: 1, shortest: 100 * time.Millisecond, longest: time.Second, strike: (*nemesis).wipe, destroys: true},
 	{name: "vote-kill", about: "twice the host calls from the second record of a vote until whoever writes it dies; odd: its power fails", weight: 4, shortest: 800 * time.Millisecond, longest: 1800 * time.Millisecond, hi: 24, strike: (*nemesis).voteKill, downs: true, armed: true, share: oftenShare, leads: true},
+	{name: "short-reigns", about: "the longest time until a new leader is cut off, in microseconds", weight: 4, shortest: 2500 * time.Millisecond, longest: 4500 * time.Millisecond, lo: 2_000, hi: 120_000, strike: (*nemesis).shortReigns, leads: true},
 }
 
 // FaultKinds lists the names of all kinds of faults.
@@ -161,10 +162,14 @@ func Schedule(o Options, p *Plan) []Fault {
 // another member: the destruction that brings it there comes after it, or not at all if clients fall silent with it.
 func withClosing(destructions []Fault, closing Fault, p *Plan) []Fault {
 	if n := len(destructions); n > 0 && n == (p.Nodes-1)/2 {
+		last := int64(destroyLast)
+		if destructions[n-1].ofLast() {
+			last = lastGathers + lastAlone + 2*destroyAgain
+		}
 		if p.silent() {
 			destructions = destructions[:n-1]
-		} else if closing.At-destroyLast >= firstFault {
-			closing.At -= destroyLast
+		} else if closing.At-last >= firstFault {
+			closing.At -= last
 			destructions[n-1].At = closing.At + closing.For + destroyAgain/2
 			destructions[n-1].For = min(destructions[n-1].For, destroyLast/2)
 		}

@@ -288,6 +288,21 @@ func (m *machine) rot(chance disk.Chance) bool {
 	return flipped
 }
 
+// rotTail flips bits at one place of the newest file of the member's log; it tells whether there was any.
+func (m *machine) rotTail(chance disk.Chance) bool {
+	last := ""
+	for _, path := range m.disk.Files(m.name + ".data/raft/log") { // sorted: a segment's name is its first index, in 20 digits
+		if name := path[strings.LastIndexByte(path, '/')+1:]; strings.Trim(name, "0123456789") == "" {
+			last = path
+		}
+	}
+	r, ok := m.disk.Rot(chance, last)
+	if ok {
+		m.w.tell(m.name, "rot", fmt.Sprintf("%+v", r))
+	}
+	return ok
+}
+
 // diskHooks ties a disk to the process that uses it.
 type diskHooks struct{ p *process }
 

@@ -1,5 +1,7 @@
 package sim
 
+import "holdfast/sim/disk"
+
 // Why a member is lost.
 const (
 	wiped  = "a wiped disk"
@@ -30,18 +32,76 @@ func (n *nemesis) rot(f *Fault) (string, func()) {
 		return "", nil
 	}
 	n.lost++
-	m.cond.downUntil = n.s.w.now + f.For
+	if leader := n.s.w.leader; f.ofLast() && leader != nil {
+		return n.rotOfLast(f, leader)
+	}
+	n.rotDown(m, f, f.For, (*machine).rot)
+	return "a bit of its log flips while it is down", nil
+}
+
+// ofLast tells whether a fault is a rot of the last entries.
+func (f *Fault) ofLast() bool { return f.Kind == "rot" && f.N%2 == 1 }
+
+// rotDown kills a member, and flips bits before it comes back.
+func (n *nemesis) rotDown(m *machine, f *Fault, down int64, flip func(*machine, disk.Chance) bool) {
+	m.cond.downUntil = n.s.w.now + down
 	chance := n.chance(f)
 	m.doom(0, func() {
-		if !m.rot(chance) {
+		if !flip(m, chance) {
 			n.lost-- // there was nothing yet: it is as good as before
 			return
 		}
 		m.cond.lost = rotten
 		n.s.w.hit(f)
 	})
-	return "a bit of its log flips while it is down", nil
 }
+
+// rotOfLast makes the last entries lie with no more than a majority, damages them where one of these keeps them, and then
+// takes the leader away from those that never had them. The damaged member must not help to elect any of these: as the
+// leader comes back with its disk whole, nothing is lost.
+func (n *nemesis) rotOfLast(f *Fault, leader *machine) (string, func()) {
+	w := n.s.w
+	m := n.machine(f.Member)
+	if m == leader {
+		_, m = n.link(f)
+		f.Member, f.Other = m.name, leader.name
+	}
+	down, struck := f.For, false
+	behind := map[int]bool{} // by the member's index
+	for i := 1; len(behind) < (len(n.s.members)-1)/2; i++ {
+		if v := (m.index + i) % len(n.s.members); v != leader.index {
+			behind[v] = true
+		}
+	}
+	at := w.now + lastGathers
+	mend, free := n.until(at, n.cutAll(func(from, to int) bool { return behind[from] != behind[to] })), func() {}
+	w.at(at, func() {
+		if struck {
+			return
+		}
+		if struck = true; m.proc == nil || m.proc.doomed {
+			n.lost-- // somebody else was faster
+			return
+		}
+		n.rotDown(m, f, min(down, lastGathers), (*machine).rotTail)
+		free = n.cutAll(func(from, to int) bool { return from == leader.index || to == leader.index })
+	})
+	f.For = lastGathers + lastAlone
+	return "what only it and a majority with it have of the log flips while it is down, and then the leader is away", func() {
+		if !struck {
+			struck = true
+			n.lost--
+		}
+		mend()
+		free()
+	}
+}
+
+// How long the last entries gather, and how long the leader is then away: time for a start and an election.
+const (
+	lastGathers = 700_000_000
+	lastAlone   = 1_900_000_000
+)
 
 // wipe takes a member's disk away. It must not come back as if it were new.
 func (n *nemesis) wipe(f *Fault) (string, func()) {

@@ -81,6 +81,72 @@ func TestRotOfNothing(t *testing.T) {
 	assert.Empty(t, n.s.w.counts.Faults)
 }
 
+// pass lets virtual time go by.
+func (n *nemesis) pass(until int64) {
+	for {
+		e, more := n.s.w.queue.pop(until)
+		if !more {
+			n.s.w.now = until
+			return
+		}
+		n.s.w.now = e.at
+		e.do()
+	}
+}
+
+// Rot of the last entries strikes a follower that a majority needs, when the third has been away for a while; then the leader
+// is away. Whoever ends it before has destroyed nobody.
+func TestRotOfLast(t *testing.T) {
+	strike := func() *nemesis {
+		n := testNemesis()
+		n.s.w.leader = n.s.members[0]
+		n.strike(Fault{ID: 1, Kind: "rot", Member: "m1", Other: "m2", N: 1, For: 100})
+		return n
+	}
+	cut := func(n *nemesis, a, b int) bool { return n.cuts[[2]int{a, b}] > 0 && n.cuts[[2]int{b, a}] > 0 }
+	n := strike()
+	assert.True(t, cut(n, 2, 0) && cut(n, 2, 1) && !cut(n, 0, 1), "m3 is behind")
+	assert.False(t, n.s.members[1].proc.doomed)
+	n.pass(lastGathers)
+	assert.True(t, n.s.members[1].proc.doomed)
+	assert.True(t, cut(n, 0, 1) && cut(n, 0, 2) && !cut(n, 1, 2), "the leader is away")
+	assert.Equal(t, 1, n.lost)
+	n.healAll()
+	assert.False(t, cut(n, 0, 1) || cut(n, 0, 2) || cut(n, 1, 2))
+
+	n = strike()
+	n.healAll()
+	n.pass(lastGathers)
+	assert.False(t, n.s.members[1].proc.doomed)
+	assert.Zero(t, n.lost)
+	assert.False(t, cut(n, 0, 1) || cut(n, 0, 2) || cut(n, 1, 2))
+}
+
+// Each new leader is cut off within its time, and the one before it comes back then.
+func TestShortReigns(t *testing.T) {
+	n := testNemesis()
+	alone := func(m int) bool { return n.cuts[[2]int{m, (m + 1) % 3}] > 0 && n.cuts[[2]int{(m + 2) % 3, m}] > 0 }
+	w := n.s.w
+	w.leader = n.s.members[0]
+	n.strike(Fault{ID: 1, Kind: "short-reigns", Member: "m1", Other: "m2", N: 2000, For: 1e9})
+	n.pass(3e6)
+	assert.True(t, alone(0))
+	w.leader = n.s.members[2]
+	n.pass(7e6)
+	assert.True(t, alone(2) && !alone(0))
+	w.leader = nil
+	n.pass(1e7)
+	assert.True(t, alone(2), "nobody has taken its place")
+	w.leader = n.s.members[2]
+	n.pass(2e7)
+	assert.True(t, alone(2))
+	n.healAll()
+	w.leader = n.s.members[1]
+	n.pass(2e9)
+	assert.False(t, alone(0) || alone(1) || alone(2))
+	assert.Empty(t, w.queue.events, "it looks no further")
+}
+
 // A fault that waits for its moment counts when that has come.
 func TestArmedFaultsCountWhenTheyGoOff(t *testing.T) {
 	n := testNemesis()
