@@ -127,4 +127,14 @@ func (s *Server) sendEvent(`,
 			},
 		},
 	},
+	{
+		ID:    "M65",
+		Fault: "of a write on the condition of both a value and an index only the value is compared",
+		Known: "our own, against prevValue and prevIndex in one request",
+		Edits: []patch.Edit{{
+			File: "kernel/keys.go",
+			Old:  "	return (c.PrevValue == \"\" || c.PrevValue == n.Value) && (c.PrevIndex == 0 || c.PrevIndex == n.Modified)\n",
+			New:  "	if c.PrevValue != \"\" {\n		return c.PrevValue == n.Value\n	}\n	return c.PrevIndex == 0 || c.PrevIndex == n.Modified\n",
+		}},
+	},
 }
