@@ -57,6 +57,8 @@ func misanswered(o *Operation) string {
 		return ""
 	case o.Op.Reads() && !watches(o.Op) && o.Action != "" && o.Action != actionGet:
 		return fmt.Sprintf("was answered with action %q, which is not that of a read", o.Action)
+	case o.Unsorted:
+		return "was answered with nodes that are not sorted"
 	case o.Status != 0:
 		return fmt.Sprintf("was answered with status %d, which does not go with what was answered (code %d): %s", o.Status, o.ErrorCode, o.Error)
 	case o.ErrorCode == 0, internal(o.ErrorCode), slices.Contains(codesOf[o.Op], o.ErrorCode),

@@ -60,16 +60,27 @@ func localReads(s *story) {
 	}
 	s.restart("n2")
 	s.do(Operation{Op: LocalRead, Key: "/r", Member: at2})
+	s.do(Operation{Op: Create, Key: "/r", Arg: "no", Member: at2})
+	s.do(Operation{Op: Write, Key: "/r", Arg: "v3", Member: at2})
+	s.do(Operation{Op: LocalRead, Key: "/r", Member: at2})
+	s.poll(Operation{Key: "/r", Member: at2}, func() { s.do(Operation{Op: Write, Key: "/r", Arg: "v4"}) })
+	o := &s.r.History[len(s.r.History)-1]
+	o.Events = append(o.Events, s.last[0])
+	s.do(Operation{Op: LocalRead, Key: "/r", Member: at2})
 }
 
 func TestLocalReadsTellsApart(t *testing.T) {
 	tellsApart(t, "local-reads", localReads, []bend{
 		{"a read goes back", func(s *story) { s.r.History[3].EtcdIndex = s.r.History[1].EtcdIndex - 1 }, "went back"},
 		{"a read goes back over a restart", func(s *story) { s.r.History[6].EtcdIndex = s.r.History[3].EtcdIndex }, "went back"},
+		{"a read lags behind a write through the same member", func(s *story) { s.r.History[9].EtcdIndex-- }, "p1's write of /r"},
+		{"a read lags behind a refusal by the same member", func(s *story) { s.r.History[7].EtcdIndex += 2 }, "p1's create of /r"},
+		{"a read lags behind an event that the same member told", func(s *story) { s.r.History[12].EtcdIndex-- }, "'s watch of /r"},
+		{"a watch begins in the past", func(s *story) { s.r.History[11].EtcdIndex-- }, "'s watch of /r through n2 from"},
 	})
 	s := newStory(t)
 	localReads(s)
-	s.r.History[3].EtcdIndex, s.r.History[3].Member = s.r.History[1].EtcdIndex, at1
+	s.r.History[3].EtcdIndex, s.r.History[3].Member = s.r.History[1].EtcdIndex, at3
 	require.Empty(t, findings(t, s.end(), "local-reads"), "another member may lag behind")
 }
 

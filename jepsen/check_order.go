@@ -2,8 +2,10 @@ package jepsen
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"sort"
+	"time"
 )
 
 // checkOrder holds the order that the store itself claims, by X-Etcd-Index,
@@ -16,7 +18,8 @@ import (
 //     has one cause; nothing refused took effect, nothing took effect twice or
 //     before it was asked for.
 //   - Each event follows from the model's state before it.
-//   - Every read, listing and refusal tells the model's state at its index.
+//   - Every read, listing and refusal tells the model's state at its index, and
+//     names an entry of the raft log that left the store there.
 //   - What was called after an answer has no lower index than that answer.
 func checkOrder(r *Run, _ Limits) Result {
 	c := &collector{checker: "order"}
@@ -171,11 +174,25 @@ func (p *replay) ask(o *Operation) {
 	}
 	if o.Outcome == OK && !o.Missing {
 		p.askContent(o)
+		p.askEntry(o)
 	}
-	if n := p.tree.get(o.Key); got == codeTestFailed && (o.PrevIndex == 0 && o.Result != n.value || o.PrevIndex != 0 && o.PrevModified != n.modified) {
+	if n := p.tree.get(o.Key); got == codeTestFailed && !metAll(o, n) {
 		p.c.add(o.Key, o.Return, "%s is said to have met %q of index %d; at index %d the key held %q of index %d%s",
 			p.r.tell(o), o.Result, o.PrevModified, o.EtcdIndex, n.value, n.modified, p.lately(o))
 	}
+}
+
+// askEntry holds the log index that a read states against the store index: the
+// one entry left the store at the other.
+func (p *replay) askEntry(o *Operation) {
+	if k := p.log.upTo(o.RaftIndex); k == nil || k.StoreIndex != o.EtcdIndex {
+		p.c.add(o.Key, o.Return, "%s states X-Raft-Index %d (0: none) beside X-Etcd-Index %d; the store was at another index there", p.r.tell(o), o.RaftIndex, o.EtcdIndex)
+	}
+}
+
+// metAll tells whether a refused compare was told all that is not as it expected.
+func metAll(o *Operation, n *leaf) bool {
+	return (!o.otherValue(n.value) || o.Result == n.value) && (!o.otherIndex(n.modified) || o.PrevModified == n.modified)
 }
 
 func codeName(code int) string {
@@ -214,8 +231,8 @@ func (p *replay) askContent(o *Operation) {
 			p.r.tell(o), o.Result, o.ModifiedIndex, o.CreatedIndex, o.EtcdIndex, n.value, n.modified, n.created, p.lately(o))
 		return
 	}
-	if n.deadline == 0 && o.TTLLeft != 0 {
-		p.c.add(o.Key, o.Return, "%s shows a ttl of %d s; at index %d it had none%s", p.r.tell(o), o.TTLLeft, o.EtcdIndex, p.lately(o))
+	if why := p.ttlFault(o, n, o.TTLLeft); why != "" {
+		p.c.add(o.Key, o.Return, "%s shows a ttl of %d s (0: none); %s%s", p.r.tell(o), o.TTLLeft, why, p.lately(o))
 		return
 	}
 	if list && n.dir {
@@ -237,9 +254,9 @@ func (p *replay) askNodes(o *Operation, dir *leaf) {
 			p.c.add(shown.Key, o.Return, "%s shows %s = %q of index %d (created at %d, a directory: %v); at index %d it held %q of index %d (created at %d, a directory: %v)",
 				p.r.tell(o), shown.Key, shown.Value, shown.ModifiedIndex, shown.CreatedIndex, shown.Dir, o.EtcdIndex, n.value, n.modified, n.created, n.dir)
 			return
-		case n.deadline == 0 && shown.TTLLeft != 0:
-			p.c.add(shown.Key, o.Return, "%s shows a ttl of %d s for %s; at index %d it had none%s",
-				p.r.tell(o), shown.TTLLeft, shown.Key, o.EtcdIndex, p.story(shown.Key, o))
+		case p.ttlFault(o, n, shown.TTLLeft) != "":
+			p.c.add(shown.Key, o.Return, "%s shows a ttl of %d s (0: none) for %s; %s%s",
+				p.r.tell(o), shown.TTLLeft, shown.Key, p.ttlFault(o, n, shown.TTLLeft), p.story(shown.Key, o))
 			return
 		case shown.Key == last:
 			p.c.add(shown.Key, o.Return, "%s shows %s twice", p.r.tell(o), shown.Key)
@@ -257,6 +274,34 @@ func (p *replay) askNodes(o *Operation, dir *leaf) {
 		}
 	}
 	p.c.add(o.Key, o.Return, "%s shows %d nodes, some of them twice; at index %d there are %d", p.r.tell(o), len(o.Nodes), o.EtcdIndex, dir.visible())
+}
+
+// ttlFault says why the time left, in seconds, cannot be what an answer shows for a
+// node; "" if it can. Cluster time is known at the log index that the answer names;
+// a member adds up to a tick to it for who asks.
+func (p *replay) ttlFault(o *Operation, n *leaf, left int64) string {
+	k := p.log.upTo(o.RaftIndex)
+	switch {
+	case n.deadline == 0 && left == 0:
+		return ""
+	case n.deadline == 0:
+		return "at index " + uintString(o.EtcdIndex) + " it had none"
+	case k == nil:
+		return ""
+	}
+	most, least := secondsUp(n.deadline-k.Now), int64(0)
+	if p.r.Tick > 0 {
+		least = secondsUp(n.deadline - k.Now - int64(p.r.Tick))
+	}
+	if left >= least && left <= most {
+		return ""
+	}
+	return fmt.Sprintf("at log index %d it had %d s left, and %d s a tick later", o.RaftIndex, most, least)
+}
+
+// secondsUp is a time in seconds, rounded up, but no less than 0.
+func secondsUp(nanos int64) int64 {
+	return (max(nanos, 0) + int64(time.Second) - 1) / int64(time.Second)
 }
 
 func (p *replay) lately(o *Operation) string { return p.story(o.Key, o) }

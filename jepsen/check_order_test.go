@@ -133,6 +133,15 @@ func TestOrderTellsApart(t *testing.T) {
 			o := &s.r.History[s.do(Operation{Op: Write, Key: "/w", Arg: "x"})]
 			o.Return = o.Call + 1
 		}, "nobody had applied by then"},
+		{"a compare with a value and an index was told of one only", func(s *story) {
+			s.do(Operation{Op: Write, Key: "/w", Arg: "x"})
+			s.r.History[s.do(Operation{Op: CAS, Key: "/w", Prev: "y", PrevIndex: 1, Arg: "z"})].PrevModified = 0
+		}, "is said to have met"},
+		{"a value alone was compared", func(s *story) {
+			s.do(Operation{Op: Write, Key: "/w", Arg: "x"})
+			o := &s.r.History[s.do(Operation{Op: CAS, Key: "/w", Prev: "x", Arg: "z"})]
+			o.PrevIndex = 1
+		}, "it replaces index"},
 		{"a swap of what was not there", func(s *story) {
 			eachEvent(s, action(actionCAS), func(e *Event) { e.PrevValue = "p1-1" })
 			find(s, CAS, OK).Prev, find(s, CAS, OK).Result = "p1-1", "p1-1"
@@ -157,6 +166,20 @@ func TestOrderTellsApart(t *testing.T) {
 			o.Call, o.Return = s.now, s.now+5
 			s.r.History = append(s.r.History, o)
 		}, "had shown index"},
+		{"a ttl that is shown stands still", func(s *story) {
+			s.do(Operation{Op: Write, Key: "/w", Arg: "x", TTL: 4})
+			s.pass(2 * time.Second)
+			s.r.History[s.do(Operation{Op: LocalRead, Key: "/w"})].TTLLeft = 4
+		}, "it had 2 s left"},
+		{"the ttl of a directory is shown too short", func(s *story) {
+			s.do(Operation{Op: MakeDir, Key: "/w", TTL: 4})
+			o := &s.r.History[s.do(Operation{Op: List, Key: "/"})]
+			o.Nodes[len(o.Nodes)-1].TTLLeft = 3
+		}, "shows a ttl of 3 s (0: none) for /w"},
+		{"a change names another entry", func(s *story) { find(s, Write, OK).RaftIndex++ }, "the answer's X-Raft-Index is"},
+		{"a change names another term", func(s *story) { find(s, Write, OK).RaftTerm = 0 }, "the answer's X-Raft-Term is 0"},
+		{"a read names an entry of another state", func(s *story) { find(s, Read, OK).RaftIndex-- }, "the store was at another index there"},
+		{"a listing names no entry", func(s *story) { find(s, LocalList, OK).RaftIndex = 0 }, "X-Raft-Index 0 (0: none)"},
 		{"a read shows what its index has not", func(s *story) { find(s, Read, OK).Result = "p1-4" }, "the key held"},
 		{"a read finds what is gone", func(s *story) {
 			o := &s.r.History[s.do(Operation{Op: Read, Key: "/a/k"})]
@@ -242,7 +265,10 @@ func drawStory(t *rapid.T, tt testing.TB, n int) *story {
 		}
 		if o.Op == CAS || o.Op == CAD {
 			o.Prev = values[max(0, len(values)-1-rapid.IntRange(0, 4).Draw(t, "back"))]
-			if rapid.Bool().Draw(t, "by index") {
+			switch rapid.IntRange(0, 3).Draw(t, "by") {
+			case 0:
+				o.PrevIndex = uint64(s.k.Index())
+			case 1:
 				o.Prev, o.PrevIndex = "", uint64(s.k.Index())
 			}
 		}

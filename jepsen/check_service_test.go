@@ -200,6 +200,7 @@ func TestAnswersTellsApart(t *testing.T) {
 		{"a local read that expires", func(s *story) { find(s, LocalRead, OK).Action = "expire" }, `action "expire"`},
 		{"a listing with another word", func(s *story) { find(s, List, OK).Action = "list" }, `action "list"`},
 		{"a local listing that creates", func(s *story) { find(s, LocalList, OK).Action = "create" }, `action "create"`},
+		{"a listing that is not sorted", func(s *story) { find(s, List, OK).Unsorted = true }, "not sorted"},
 		{"a status that does not fit", func(s *story) { find(s, Write, OK).Status = 201 }, "status 201"},
 		{"no answer of the API", func(s *story) { s.fail(Operation{Op: Write, Key: "/s", Arg: "x"}, 0, 0).Status = 404 }, "status 404"},
 	})

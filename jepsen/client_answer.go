@@ -113,7 +113,7 @@ func (o *Operation) success(r *reply) {
 	}
 	switch {
 	case o.Op == List || o.Op == LocalList:
-		o.Result, o.Nodes = n.Value, n.flatten(nil)
+		o.Result, o.Nodes, o.Unsorted = n.Value, n.flatten(nil), !n.sorted()
 		slices.SortFunc(o.Nodes, func(a, b Node) int { return strings.Compare(a.Key, b.Key) })
 	case o.Op.Reads():
 		o.Result = n.Value
@@ -150,6 +150,13 @@ func (n *replyNode) flatten(to []Node) []Node {
 	return to
 }
 
+// sorted tells whether the children of a node, and theirs, come in the order of
+// their keys.
+func (n *replyNode) sorted() bool {
+	return slices.IsSortedFunc(n.Nodes, func(a, b replyNode) int { return strings.Compare(a.Key, b.Key) }) &&
+		!slices.ContainsFunc(n.Nodes, func(m replyNode) bool { return !m.sorted() })
+}
+
 // refusal fills in an answer that is an error of the API. A read that finds
 // nothing is a success: it learned something.
 func (o *Operation) refusal(r *reply) {
@@ -169,21 +176,20 @@ func (o *Operation) refusal(r *reply) {
 }
 
 // met notes what a compare met instead of what it expected: a value in Result,
-// an index in PrevModified. The cause reads "[expected != actual]".
+// an index in PrevModified. The cause reads "[expected != actual]", for the value,
+// the index, or one after the other.
 func (o *Operation) met(cause string) {
-	expected := o.Prev
-	if o.PrevIndex != 0 {
-		expected = strconv.FormatUint(o.PrevIndex, 10)
+	expected := strconv.FormatUint(o.PrevIndex, 10)
+	if rest, value := strings.CutPrefix(cause, "["+o.Prev+" != "); value && o.Prev != "" {
+		// No value of a workload has such an end; of one that has, all is taken.
+		at := len(rest)
+		if i := strings.LastIndex(rest, "] ["+expected+" != "); i >= 0 && o.PrevIndex != 0 {
+			at = i + 1
+		}
+		o.Result, cause = strings.TrimSuffix(rest[:at], "]"), strings.TrimPrefix(rest[at:], " ")
 	}
-	actual, ok := strings.CutPrefix(cause, "["+expected+" != ")
-	if !ok {
-		return
-	}
-	actual = strings.TrimSuffix(actual, "]")
-	if o.PrevIndex == 0 {
-		o.Result = actual
-	} else {
-		o.PrevModified, _ = strconv.ParseUint(actual, 10, 64) // zero, as if it were not told
+	if actual, index := strings.CutPrefix(cause, "["+expected+" != "); index && o.PrevIndex != 0 {
+		o.PrevModified, _ = strconv.ParseUint(strings.TrimSuffix(actual, "]"), 10, 64) // zero, as if it were not told
 	}
 }
 

@@ -106,13 +106,14 @@ func (c *Client) readParameters(o *Operation) {
 }
 
 func (c *Client) compare(o *Operation) error {
-	switch {
-	case o.PrevIndex != 0:
-		c.set("prevIndex", strconv.FormatUint(o.PrevIndex, 10))
-	case o.Prev != "":
-		c.set("prevValue", o.Prev)
-	default:
+	if o.Prev == "" && o.PrevIndex == 0 {
 		return errNothingToCompare
+	}
+	if o.Prev != "" {
+		c.set("prevValue", o.Prev)
+	}
+	if o.PrevIndex != 0 {
+		c.set("prevIndex", strconv.FormatUint(o.PrevIndex, 10))
 	}
 	return nil
 }

@@ -34,10 +34,10 @@ const (
 	Write     Kind = "write"      // PUT value, unconditional
 	Create    Kind = "create"     // PUT value, prevExist=false
 	Update    Kind = "update"     // PUT value, prevExist=true
-	CAS       Kind = "cas"        // PUT value, prevValue=Prev, or prevIndex=PrevIndex if that is not 0
+	CAS       Kind = "cas"        // PUT value, prevValue=Prev, prevIndex=PrevIndex, or both
 	Refresh   Kind = "refresh"    // PUT refresh=true, prevExist=true, ttl=TTL
 	Delete    Kind = "delete"     // DELETE of a key
-	CAD       Kind = "cad"        // DELETE, prevValue=Prev, or prevIndex=PrevIndex if that is not 0
+	CAD       Kind = "cad"        // DELETE, prevValue=Prev, prevIndex=PrevIndex, or both
 	InOrder   Kind = "in-order"   // POST value to a directory; the key made is Node
 	MakeDir   Kind = "make-dir"   // PUT dir=true, prevExist=false
 	RemoveDir Kind = "remove-dir" // DELETE dir=true: of an empty directory
@@ -87,8 +87,8 @@ type Operation struct {
 	Key string `json:"key"`
 	// Arg is the value to be written.
 	Arg string `json:"arg,omitempty"`
-	// Prev is the value a CAS or CAD expects; PrevIndex, if not 0, the
-	// modifiedIndex that it expects instead.
+	// Prev is the value a CAS or CAD expects, if it is not empty, and PrevIndex
+	// the modifiedIndex, if it is not 0.
 	Prev      string `json:"prev,omitempty"`
 	PrevIndex uint64 `json:"prev_index,omitempty"`
 	// TTL is the time to live asked for, in seconds; 0: none.
@@ -129,6 +129,9 @@ type Operation struct {
 	TTLLeft int64 `json:"ttl_left,omitempty"`
 	// Nodes is what a listing found below its key, at any depth, sorted by key.
 	Nodes []Node `json:"nodes,omitempty"`
+	// Unsorted says that the answer had them in another order, though the request
+	// asked for sorted ones.
+	Unsorted bool `json:"unsorted,omitempty"`
 	// Events is what a watch saw, in the order in which it came.
 	Events []Event `json:"events,omitempty"`
 	// EventsAt is when each of Events came, if a stream's client noted it.

@@ -198,6 +198,15 @@ func answerWrite(n *leaf, code int) int {
 	return 0
 }
 
+// otherValue and otherIndex tell whether a compare expects another value, or index.
+func (o *Operation) otherValue(value string) bool {
+	return (o.Prev != "" || o.PrevIndex == 0) && o.Prev != value
+}
+
+func (o *Operation) otherIndex(modified uint64) bool {
+	return o.PrevIndex != 0 && o.PrevIndex != modified
+}
+
 // answerChange is the answer to a change of a node that is there.
 func answerChange(n *leaf, o *Operation) int {
 	switch o.Op {
@@ -209,7 +218,7 @@ func answerChange(n *leaf, o *Operation) int {
 		switch {
 		case n.dir:
 			return codeNotFile
-		case o.PrevIndex != 0 && o.PrevIndex != n.modified, o.PrevIndex == 0 && o.Prev != n.value:
+		case o.otherIndex(n.modified), o.otherValue(n.value):
 			return codeTestFailed
 		}
 	case Delete:

@@ -93,6 +93,19 @@ func (l *eventLog) add(e *Event, k *Commit, limit uint64, c *collector) {
 	}
 }
 
+// upTo is the last entry of commands up to a log index, nil if none is known:
+// entries that are none, such as a leader's first, are not reported.
+func (l *eventLog) upTo(logIndex uint64) *Commit {
+	i, found := slices.BinarySearchFunc(l.entries, logIndex, func(k *Commit, index uint64) int { return cmp.Compare(k.LogIndex, index) })
+	if found {
+		return l.entries[i]
+	}
+	if i == 0 {
+		return nil
+	}
+	return l.entries[i-1]
+}
+
 // nowAt is cluster time after the entry that brought the event.
 func (g *logged) nowAt() int64 { return g.Commit.Now }
 

@@ -61,19 +61,20 @@ func mismatch(o *Operation, e *Event) string {
 	}
 	if o.Op == CAS || o.Op == CAD {
 		switch {
-		case o.PrevIndex != 0 && o.PrevIndex != e.PrevIndex:
+		case o.otherIndex(e.PrevIndex):
 			return fmt.Sprintf("it replaces index %d", e.PrevIndex)
-		case o.PrevIndex == 0 && o.Prev != e.PrevValue:
+		case o.otherValue(e.PrevValue):
 			return fmt.Sprintf("it replaces %q", e.PrevValue)
 		}
 	}
 	return ""
 }
 
-// misquote says where a confirmed operation's answer differs from its event.
+// misquote says where a confirmed operation's answer differs from its event, or
+// from the entry that brought it.
 // All that an event has its answer shows, but for the value that is taken away.
-func misquote(o *Operation, e *Event) string {
-	key := o.Node
+func misquote(o *Operation, g *logged) string {
+	key, e := o.Node, g.Event
 	if key == "" {
 		key = o.Key
 	}
@@ -94,6 +95,10 @@ func misquote(o *Operation, e *Event) string {
 		return fmt.Sprintf("the answer shows the value %q", *o.Shown)
 	case o.EtcdIndex != e.Index:
 		return fmt.Sprintf("the answer's X-Etcd-Index is %d", o.EtcdIndex)
+	case o.RaftIndex != g.LogIndex:
+		return fmt.Sprintf("the answer's X-Raft-Index is %d (0: none), the entry's %d", o.RaftIndex, g.LogIndex)
+	case o.RaftTerm != g.Term:
+		return fmt.Sprintf("the answer's X-Raft-Term is %d (0: none), the entry's %d", o.RaftTerm, g.Term)
 	}
 	return ""
 }
@@ -167,7 +172,7 @@ func (m *causes) claim(r *Run, l *eventLog, c *collector, i int) {
 	m.pair(i, o.ModifiedIndex)
 	why := mismatch(o, g.Event)
 	if why == "" {
-		why = misquote(o, g.Event)
+		why = misquote(o, g)
 	}
 	switch {
 	case why != "":

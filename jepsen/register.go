@@ -257,17 +257,11 @@ func (r register) step(o Operation) (bool, register) {
 // mayEqual tells whether the key may be what a compare expects, mayDiffer
 // whether it may be something else; of an index that is not exact both may be.
 func (r register) mayEqual(o *Operation) bool {
-	if o.PrevIndex == 0 {
-		return r.value == o.Prev
-	}
-	return r.exact && r.index == o.PrevIndex || !r.exact && r.index < o.PrevIndex
+	return !o.otherValue(r.value) && (o.PrevIndex == 0 || r.exact && r.index == o.PrevIndex || !r.exact && r.index < o.PrevIndex)
 }
 
 func (r register) mayDiffer(o *Operation) bool {
-	if o.PrevIndex == 0 {
-		return r.value != o.Prev
-	}
-	return !r.exact || r.index != o.PrevIndex
+	return o.otherValue(r.value) || o.PrevIndex != 0 && (!r.exact || r.index != o.PrevIndex)
 }
 
 func (r register) read(o Operation) (bool, register) {
@@ -338,8 +332,11 @@ func (o Operation) String() string {
 		fmt.Fprintf(&b, " %q", o.Arg)
 	case CAS, CAD:
 		expected := fmt.Sprintf("%q", o.Prev)
-		if o.PrevIndex != 0 {
+		switch {
+		case o.PrevIndex != 0 && o.Prev == "":
 			expected = fmt.Sprintf("@%d", o.PrevIndex)
+		case o.PrevIndex != 0:
+			expected += fmt.Sprintf("@%d", o.PrevIndex)
 		}
 		fmt.Fprintf(&b, " %s to %q", expected, o.Arg)
 	}

@@ -153,6 +153,8 @@ func (r *Run) tell(o *Operation) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "p%d's %s of %s", o.Process, o.Op, o.Key)
 	switch {
+	case o.PrevIndex != 0 && o.Prev != "":
+		fmt.Fprintf(&b, " (if %q at index %d)", o.Prev, o.PrevIndex)
 	case o.PrevIndex != 0:
 		fmt.Fprintf(&b, " (if at index %d)", o.PrevIndex)
 	case o.Prev != "":

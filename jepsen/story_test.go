@@ -161,6 +161,7 @@ func (s *story) effect(o *Operation) {
 	}
 	e := s.last[0]
 	o.Action, o.ModifiedIndex, o.EtcdIndex, o.CreatedIndex, o.PrevModified = e.Action, e.Index, e.Index, e.CreatedIndex, e.PrevIndex
+	o.RaftIndex, o.RaftTerm = uint64(s.log), s.session.Term
 	o.Dir, o.TTLLeft, o.Result = e.Dir, o.TTL, e.PrevValue
 	if o.Op == InOrder {
 		o.Node = e.Key
@@ -173,7 +174,7 @@ func (s *story) effect(o *Operation) {
 // look answers a read.
 func (s *story) look(o *Operation) {
 	v := s.k.View()
-	o.Outcome, o.EtcdIndex = OK, uint64(v.Index)
+	o.Outcome, o.EtcdIndex, o.RaftIndex, o.RaftTerm = OK, uint64(v.Index), uint64(v.Applied), s.session.Term
 	n, refused := v.Get(o.Key)
 	if refused != nil {
 		o.ErrorCode, o.Missing = int(refused.Code), refused.Code == kernel.CodeKeyNotFound

@@ -15,6 +15,9 @@ const (
 	fleeOneIn = 8  // after an operation without an answer
 )
 
+// lookOneIn is how readily a client looks at what it has just changed.
+const lookOneIn = 8
+
 // gone is how soon an operation fails for want of anybody to do it. Who stays
 // with such a member only fails again and again; while who stays with one that
 // is silent may find out what a deposed leader says.
@@ -29,9 +32,10 @@ type session struct {
 	index  int // among its workload's clients
 	client *Client
 	rng    *rand.Rand
-	left   int // steps; negative: no end
-	values int // made so far
-	began  int // operations so far
+	looks  *rand.Rand // when to look at what was changed: apart, so that the work is what it would be without
+	left   int        // steps; negative: no end
+	values int        // made so far
+	began  int        // operations so far
 	// latest is the highest store index that an answer has told.
 	latest uint64
 	err    error // the recorder's
@@ -41,7 +45,7 @@ func newSession(ctx context.Context, w *workload, env *Env, index int) *session 
 	process := env.Process + index
 	s := &session{
 		ctx: ctx, env: env, root: w.root(), names: w.names(env.Keys), index: index, left: -1,
-		rng: rand.New(rand.NewPCG(env.Seed, uint64(process))),
+		rng: rand.New(rand.NewPCG(env.Seed, uint64(process))), looks: rand.New(rand.NewPCG(env.Seed, ^uint64(process))),
 		client: &Client{
 			Process: process, Dial: env.Dial, Now: env.Now, Timeout: env.Timeout, WatchTimeout: env.WatchTimeout,
 		},
@@ -115,9 +119,13 @@ func (s *session) perform(o Operation) Operation {
 }
 
 // do performs an operation; who gets no answer may try its luck elsewhere, and
-// does if nobody was there.
+// does if nobody was there. Of a change that a member has confirmed its own view
+// must not lag behind: now and then that is asked for at once.
 func (s *session) do(o Operation) Operation {
 	o = s.perform(o)
+	if !o.Op.Reads() && o.Outcome == OK && s.looks.IntN(lookOneIn) == 0 {
+		s.perform(Operation{Op: LocalRead, Key: o.Key})
+	}
 	if o.Outcome == OK || o.Outcome == Fail && o.ErrorCode != 0 {
 		return o
 	}
@@ -199,12 +207,18 @@ func (k *seen) learn(o *Operation) {
 	}
 }
 
-// condition makes o depend on what was seen, by value or by index; no if
-// nothing was.
+// condition makes o depend on what was seen, by value, by index or by both; no if
+// nothing was. Of both, the index is now and then one that has passed: then the
+// value alone must not do.
 func (s *session) condition(o *Operation, k seen) bool {
-	byIndex := s.oneIn(2)
+	by := s.rng.IntN(5)
 	switch {
-	case k.index != 0 && (byIndex || k.value == ""):
+	case k.index != 0 && k.value != "" && by == 0:
+		o.Prev, o.PrevIndex = k.value, k.index
+		if k.index > 1 && s.oneIn(3) {
+			o.PrevIndex--
+		}
+	case k.index != 0 && (by < 3 || k.value == ""):
 		o.PrevIndex = k.index
 	case k.value != "":
 		o.Prev = k.value
