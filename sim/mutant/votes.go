@@ -98,6 +98,8 @@ var votes = []Mutant{
 		ID:    "M39",
 		Fault: "a follower refuses the pre-vote of the very member that it takes for the leader",
 		Known: "hashicorp/raft#606, PR#605",
+		Hard: "Whoever refuses has not heard of its leader, and forgets it an election timeout later at the latest: an election takes " +
+			"so much longer, and no promise breaks. It would take a promise of how long the cluster may be without a leader.",
 		Edits: []patch.Edit{{
 			Module: moduleRaft, File: "raft.go",
 			Old: `leaderAddr != "" && leaderAddr != candidate {
