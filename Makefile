@@ -8,6 +8,7 @@ SEEDS    ?= 300
 ROUNDS   ?= 200
 BUDGET   ?= 3m
 SOAK     ?= 1h
+LONG     ?= 2000
 HUNTFROM ?= 0xca7c4000
 # The planted faults that shrink-mutants hunts.
 SHRINK   ?= M01,M05,M11,M15,M16,M19,M22,M24,M28,M30,M31,M41
@@ -27,7 +28,7 @@ RACE_PKGS  = ./kernel/... ./wal/... ./transport/... ./httpd/... ./jepsen/... ./c
 GUEST_PKGS = ./kernel/... ./wal/... ./transport/... ./httpd/...
 
 .DEFAULT_GOAL := help
-.PHONY: build run test check lint race bench cluster fuzz conformance differential acceptance sim sim-smoke sweep determinism mutants mutants-long report-test report-docs shrink-mutants bench-sim guest kill powercuts disk-faults hostile build-faults versus etcd36 floors steady curves soak clean help
+.PHONY: build run test check lint race bench cluster fuzz conformance differential acceptance sim sim-smoke sim-long sweep determinism mutants mutants-long report-test report-docs shrink-mutants bench-sim guest kill powercuts disk-faults hostile build-faults versus etcd36 floors steady curves soak clean help
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -89,6 +90,9 @@ sim: guest ## sixty seeds of twenty virtual seconds under every fault, three mem
 
 sweep: guest ## SEEDS (default 300) seeds from FROM of sixty virtual seconds; it fails unless rare things happened often
 	bin/holdfast-sim sweep --from $(FROM) --seeds $(SEEDS) --duration 60s
+
+sim-long: guest ## LONG (default 2000) seeds from FROM of sixty virtual seconds; it fails unless each rare state was reached
+	bin/holdfast-sim sweep --from $(FROM) --seeds $(LONG) --duration 60s --every-probe
 
 determinism: guest ## fifty seeds from FROM, each played twice and compared step by step
 	bin/holdfast-sim determinism --from $(FROM) --seeds 50 --duration 20s
