@@ -18,7 +18,7 @@ func (w *witness) Applied(Applied)                {}
 func (w *witness) Role(state string, term uint64) { w.said = append(w.said, state) }
 
 // Reached implements replica.Observer.
-func (w *witness) Reached(Probe) {}
+func (w *witness) Reached(p Probe) { w.said = append(w.said, "reached: "+string(p)) }
 
 func (w *witness) Voted(term uint64, candidate string, readBack bool) {
 	if readBack {
@@ -41,6 +41,11 @@ func TestVotesAreObserved(t *testing.T) {
 	require.NoError(t, s.Set(keyVoteCand, []byte("a:2380")))
 	require.NoError(t, s.readBack())
 	assert.Equal(t, []string{"a:2380", "a:2380 read back"}, seen.said)
+	// Given by a member that found torn remains of a record, it is a rare vote.
+	seen.said, s.torn = nil, true
+	require.NoError(t, s.SetUint64(keyVoteTerm, 3))
+	require.NoError(t, s.Set(keyVoteCand, []byte("b:2380")))
+	assert.Equal(t, []string{"b:2380", "reached: " + string(ProbeVoteAfterTorn)}, seen.said)
 }
 
 // A member that cannot write its term and vote must not go on.
