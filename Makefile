@@ -91,8 +91,8 @@ sim: guest ## sixty seeds of twenty virtual seconds under every fault, three mem
 sweep: guest ## SEEDS (default 300) seeds from FROM of sixty virtual seconds; it fails unless rare things happened often
 	bin/holdfast-sim sweep --from $(FROM) --seeds $(SEEDS) --duration 60s
 
-sim-long: guest ## LONG (default 2000) seeds from FROM of sixty virtual seconds; it fails unless each rare state was reached
-	bin/holdfast-sim sweep --from $(FROM) --seeds $(LONG) --duration 60s --every-probe
+sim-long: guest ## LONG (default 2000) seeds from FROM of sixty virtual seconds, in hours and several goes if need be; it fails unless each rare state was reached
+	bin/holdfast-sim sweep --from $(FROM) --seeds $(LONG) --duration 60s --every-probe --resume bin/sim-long-$(FROM).ledger
 
 determinism: guest ## fifty seeds from FROM, each played twice and compared step by step
 	bin/holdfast-sim determinism --from $(FROM) --seeds 50 --duration 20s

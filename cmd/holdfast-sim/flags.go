@@ -59,7 +59,7 @@ func seedFlags() []cli.Flag {
 func scenarioFlags(nodes int, duration time.Duration) []cli.Flag {
 	members := fmt.Sprintf("members, %d to %d", sim.MinNodes, sim.MaxNodes)
 	if nodes == 0 {
-		members += "; 0: three for even seeds and five for odd ones"
+		members += "; 0: three for even seeds, five for odd ones, seven for every eighth"
 	}
 	return []cli.Flag{
 		&cli.IntFlag{Name: "nodes", Value: nodes, Usage: members},
@@ -156,7 +156,11 @@ func readJobs(c *cli.Command) (int, error) {
 // with gives the scenario another seed, and with it a number of members if that is left to the seed.
 func (s scenario) with(seed uint64) scenario {
 	s.seed = seed
-	if s.nodes == 0 {
+	switch {
+	case s.nodes != 0:
+	case seed%8 == 7:
+		s.nodes = 7
+	default:
 		s.nodes = 3 + 2*int(seed%2)
 	}
 	return s

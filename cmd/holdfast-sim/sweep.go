@@ -21,6 +21,7 @@ func sweepFlags() []cli.Flag {
 		&cli.DurationFlag{Name: "time", Usage: "real time after which no further seed is begun (default: no limit)"},
 		&cli.StringFlag{Name: "keep", Value: "bin/sim-failures", Usage: "`DIRECTORY` for decision logs and last output of failing seeds"},
 		&cli.BoolFlag{Name: "stop-at-first", Usage: "begin no further seed after the first that fails"},
+		&cli.StringFlag{Name: "resume", Usage: "keep the green seeds in `FILE`, and do not play those again that are there already"},
 		&cli.BoolFlag{Name: "every-probe", Usage: "fail unless each probe, a rare state, was reached by some seed"},
 	}
 }
@@ -35,6 +36,7 @@ type sweep struct {
 	keep        string
 	stopAtFirst bool
 	everyProbe  bool
+	ledger      *ledger // nil: none is kept
 	play        player
 	stdout      io.Writer
 	bar         *progress
@@ -46,7 +48,7 @@ type sweep struct {
 	err    error    // of the sweep itself
 }
 
-func sweepSeeds(ctx context.Context, c *cli.Command, stdout, stderr io.Writer) (int, error) {
+func sweepSeeds(ctx context.Context, c *cli.Command, stdout, stderr io.Writer) (code int, err error) {
 	r, err := readRange(c)
 	if err != nil {
 		return 0, err
@@ -60,6 +62,12 @@ func sweepSeeds(ctx context.Context, c *cli.Command, stdout, stderr io.Writer) (
 		scenario: r.scenario, module: r.module, from: r.from, seeds: r.seeds, jobs: r.jobs,
 		limit: c.Duration("time"), keep: c.String("keep"), stopAtFirst: c.Bool("stop-at-first"), everyProbe: c.Bool("every-probe"),
 		play: ws.play, stdout: stdout, bar: newProgress(stderr),
+	}
+	if name := c.String("resume"); name != "" {
+		if sw.ledger, err = openLedger(name, sw.head()); err != nil {
+			return 0, err
+		}
+		defer func() { err = errors.Join(err, sw.ledger.close()) }()
 	}
 	fmt.Fprintf(stdout, "sweep from=0x%x seeds=%d module=%s commit=%s duration=%v\n", sw.from, sw.seeds, sw.module, commit(), sw.scenario.duration)
 	if err := warm(ctx, sw.play, sw.scenario); err != nil {
@@ -105,7 +113,12 @@ func readRange(c *cli.Command) (r seedRange, err error) {
 func (sw *sweep) run(ctx context.Context) (int, error) {
 	sw.begun = time.Now()
 	each(ctx, sw.jobs, sw.take,
-		func(s scenario) outcome { return sw.play(ctx, s) },
+		func(s scenario) outcome {
+			if o, done := sw.ledger.outcome(s); done {
+				return o
+			}
+			return sw.play(ctx, s)
+		},
 		func(o outcome) { sw.collect(ctx, &o) },
 		func() { sw.bar.show(sw.totals.line(sw.seeds, time.Since(sw.begun), sw.first)) })
 	sw.bar.clear()
@@ -130,6 +143,7 @@ func (sw *sweep) collect(ctx context.Context, o *outcome) {
 		return
 	}
 	sw.totals.add(o)
+	sw.err = errors.Join(sw.err, sw.ledger.add(o))
 	switch {
 	case o.undecided():
 		sw.bar.clear()
