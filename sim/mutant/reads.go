@@ -25,11 +25,11 @@ var reads = []Mutant{
 			File: "kernel/replica/rounds.go",
 			Old: `		rr.r.node().VerifyLeader()
 		if err := rr.settle(round); err != nil {
-			return err
+			return errors.Join(err, rr.holds(round))
 		}
 `,
 			New: `		if n := rr.r.node(); n.await(n.VerifyLeader()) != nil {
-			return ErrNoLeader
+			return errors.Join(ErrNoLeader, rr.holds(round))
 		}
 `,
 		}},
