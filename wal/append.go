@@ -61,10 +61,10 @@ func (l *Log) store(entries []*raft.Log) error {
 		tailFirst = first
 	}
 	var runs []segment
-	err := l.guard("store entries", func() (err error) {
+	err := l.judge("store entries", l.hand.within(func() (err error) {
 		runs, err = l.append(entries, tailFirst, size)
 		return err
-	})
+	}))
 	if err != nil {
 		return err
 	}

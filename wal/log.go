@@ -104,6 +104,7 @@ type Log struct {
 	durable watermark // up to where the log has been synced
 	tbatch  *tidwal.Batch
 	scratch []byte
+	hand    hand // stores entries
 
 	// Guarded by mu.
 	segs  []*segment // never empty; only the last one may hold no entry
@@ -128,7 +129,7 @@ func Open(dir string, o Options) (*Log, error) {
 	if err := mkdirDurable(dir); err != nil {
 		return nil, fmt.Errorf("open log: %w", err)
 	}
-	l := &Log{dir: dir, o: o, cache: newCache(o.CacheBytes), tbatch: new(tidwal.Batch)}
+	l := &Log{dir: dir, o: o, cache: newCache(o.CacheBytes), tbatch: new(tidwal.Batch), hand: hand{limit: o.SyncDeadline}}
 	im, err := l.load()
 	if err != nil {
 		return nil, fmt.Errorf("open log: %w", err)
@@ -265,6 +266,7 @@ func (l *Log) Close() error {
 	if l.closed.Swap(true) {
 		return ErrClosed
 	}
+	l.hand.close()
 	if l.hung.Load() {
 		return *l.poisoned.Load() // the files belong to the call that hangs
 	}
@@ -319,7 +321,11 @@ func within(limit time.Duration, op func() error) error {
 // guard runs an operation that writes, under the deadline. If it fails or
 // hangs, the log is poisoned.
 func (l *Log) guard(what string, op func() error) error {
-	err := within(l.o.SyncDeadline, op)
+	return l.judge(what, within(l.o.SyncDeadline, op))
+}
+
+// judge poisons the log if an operation that writes failed or hung.
+func (l *Log) judge(what string, err error) error {
 	if errors.Is(err, ErrHangs) {
 		l.hung.Store(true)
 	}

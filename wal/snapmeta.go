@@ -1,6 +1,7 @@
 package wal
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -103,7 +104,56 @@ func parseSnapID(name string) (id snapID, ok bool) {
 
 // readSnapMeta reads the description of the snapshot in dir and checks what can
 // be checked without reading the state. Damage is a *Fault.
-func readSnapMeta(dir string, id snapID) (snapMeta, error) {
+func readSnapMeta(dir string, id snapID) (snapMeta, error) { return (*knownMetas)(nil).read(dir, id) }
+
+// knownMetas are descriptions that were decoded before. A file is read each time
+// that it is asked for, for a disk may have changed it; but the same bytes are
+// decoded only once.
+type knownMetas struct {
+	of map[snapID]knownMeta // of those that the last scan found
+}
+
+type knownMeta struct {
+	text []byte
+	meta snapMeta
+}
+
+// decode gives a description of its own to each caller.
+func (k *knownMetas) decode(id snapID, b []byte) (snapMeta, string) {
+	if k == nil {
+		return decodeSnapMeta(b)
+	}
+	if known, ok := k.of[id]; ok && bytes.Equal(known.text, b) {
+		m := known.meta
+		m.Configuration = m.Configuration.Clone()
+		m.Peers = bytes.Clone(m.Peers)
+		return m, ""
+	}
+	m, bad := decodeSnapMeta(b)
+	if bad == "" {
+		known := knownMeta{text: b, meta: m}
+		known.meta.Configuration, known.meta.Peers = m.Configuration.Clone(), bytes.Clone(m.Peers)
+		k.of[id] = known
+	}
+	return m, bad
+}
+
+// forget drops all but those that were found.
+func (k *knownMetas) forget(found []stored) {
+	if k == nil || len(k.of) <= len(found) {
+		return
+	}
+	kept := make(map[snapID]knownMeta, len(found))
+	for i := range found {
+		if known, ok := k.of[found[i].id]; ok {
+			kept[found[i].id] = known
+		}
+	}
+	k.of = kept
+}
+
+// read is readSnapMeta.
+func (k *knownMetas) read(dir string, id snapID) (snapMeta, error) {
 	path := filepath.Join(dir, snapMetaFile)
 	b, err := readBounded(path, snapHeadBytes+MaxSnapshotMetaBytes)
 	if errors.Is(err, os.ErrNotExist) {
@@ -112,7 +162,7 @@ func readSnapMeta(dir string, id snapID) (snapMeta, error) {
 	if err != nil {
 		return snapMeta{}, err
 	}
-	m, bad := decodeSnapMeta(b)
+	m, bad := k.decode(id, b)
 	if bad == "" && (m.ID != id.String() || m.Index != id.index || m.Term != id.term) {
 		bad = fmt.Sprintf("describes snapshot %.64q", m.ID)
 	}

@@ -29,6 +29,7 @@ type Snapshots struct {
 	counter  uint64 // of the newest snapshot ever begun
 	logf     func(format string, args ...any)
 	reported map[string]bool // damaged ones that logf was told of
+	known    knownMetas
 }
 
 // OpenSnapshots opens the snapshots in dir, making it if there is none, and
@@ -41,7 +42,7 @@ func OpenSnapshots(dir string, retain int) (*Snapshots, error) {
 	if err := mkdirDurable(dir); err != nil {
 		return nil, fmt.Errorf("open snapshots: %w", err)
 	}
-	s := &Snapshots{dir: dir, retain: retain, logf: func(string, ...any) {}, reported: map[string]bool{}}
+	s := &Snapshots{dir: dir, retain: retain, logf: func(string, ...any) {}, reported: map[string]bool{}, known: knownMetas{of: map[snapID]knownMeta{}}}
 	files, err := os.ReadDir(dir)
 	if err != nil {
 		return nil, fmt.Errorf("open snapshots: %w", err)
@@ -85,13 +86,32 @@ func scanSnapshots(dir string) ([]stored, error) {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("list snapshots: %w", err)
 	}
+	return (*knownMetas)(nil).among(dir, files)
+}
+
+// scan is scanSnapshots, and gives the names of all that is in the directory,
+// too. s.mu must be held.
+func (s *Snapshots) scan() ([]stored, []os.DirEntry, error) {
+	files, err := os.ReadDir(s.dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, nil, fmt.Errorf("list snapshots: %w", err)
+	}
+	found, err := s.known.among(s.dir, files)
+	if err == nil {
+		s.known.forget(found)
+	}
+	return found, files, err
+}
+
+// among finds the snapshots among the files of a directory, newest first.
+func (k *knownMetas) among(dir string, files []os.DirEntry) ([]stored, error) {
 	var found []stored
 	for _, f := range files {
 		id, ours := parseSnapID(f.Name())
 		if !ours {
 			continue
 		}
-		meta, err := readSnapMeta(filepath.Join(dir, f.Name()), id)
+		meta, err := k.read(filepath.Join(dir, f.Name()), id)
 		if err != nil && !errors.Is(err, ErrCorrupt) {
 			return nil, fmt.Errorf("list snapshots: %w", err)
 		}
@@ -106,7 +126,7 @@ func scanSnapshots(dir string) ([]stored, error) {
 func (s *Snapshots) List() ([]*raft.SnapshotMeta, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	found, err := scanSnapshots(s.dir)
+	found, _, err := s.scan()
 	if err != nil {
 		return nil, err
 	}
@@ -222,13 +242,9 @@ func (s *Snapshots) quarantine(id snapID) error {
 // reap removes the snapshots that the newest retain intact ones make
 // superfluous, damaged ones included. s.mu must be held.
 func (s *Snapshots) reap() error {
-	files, err := os.ReadDir(s.dir)
+	found, files, err := s.scan()
 	if err != nil {
 		return fmt.Errorf("remove old snapshots: %w", err)
-	}
-	found, err := scanSnapshots(s.dir)
-	if err != nil {
-		return err
 	}
 	intact := 0
 	var oldest snapID // of those kept

@@ -274,3 +274,32 @@ func TestSnapshotsTellOfChanges(t *testing.T) {
 	require.NotEqual(t, finished, s.Changes())
 	require.Empty(t, ids(t, s))
 }
+
+// A description that was decoded before is not taken for what the disk holds: its file may have changed since. And what one
+// caller does with what it was given does not reach the next.
+func TestListReadsWhatTheDiskHolds(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "snapshots")
+	s := openSnaps(t, dir, 2)
+	older, newer := snap(t, s, 100, 7), snap(t, s, 200, 7)
+	require.Equal(t, []string{newer, older}, ids(t, s))
+	metas, err := s.List()
+	require.NoError(t, err)
+	metas[0].Configuration.Servers[0].ID = "changed"
+	metas, err = s.List()
+	require.NoError(t, err)
+	require.Equal(t, someServers, metas[0].Configuration)
+
+	name := filepath.Join(dir, newer, snapMetaFile)
+	text, err := os.ReadFile(name)
+	require.NoError(t, err)
+	text[len(text)-3] ^= 1
+	require.NoError(t, os.WriteFile(name, text, 0o600))
+	require.Equal(t, []string{older}, ids(t, s))
+	text[len(text)-3] ^= 1
+	require.NoError(t, os.WriteFile(name, text, 0o600))
+	require.Equal(t, []string{newer, older}, ids(t, s))
+
+	third := snap(t, s, 300, 7) // takes the oldest one's place
+	require.Equal(t, []string{third, newer}, ids(t, s))
+	require.Len(t, s.known.of, 2)
+}

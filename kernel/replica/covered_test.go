@@ -55,7 +55,8 @@ func TestLogStoreKnowsTheSnapshotsEnd(t *testing.T) {
 	last, err := r.log.LastIndex()
 	require.NoError(t, err)
 	for end, want := range map[uint64]error{0: raft.ErrLogNotFound, 1: raft.ErrLogNotFound, last + 7: nil, last + 8: raft.ErrLogNotFound} {
-		s := logStore{r.log, r.logEmptied, func() (uint64, uint64) { return end, 4 }}
+		s := r.logStore()
+		s.covered = func() (uint64, uint64) { return end, 4 }
 		e := raft.Log{}
 		require.ErrorIs(t, s.GetLog(last+7, &e), want, end)
 		if want == nil {
@@ -64,7 +65,8 @@ func TestLogStoreKnowsTheSnapshotsEnd(t *testing.T) {
 		require.NoError(t, s.GetLog(1, &e))
 		assert.Equal(t, raft.LogConfiguration, e.Type, "what the log has comes from there")
 	}
-	s := logStore{r.log, r.logEmptied, func() (uint64, uint64) { return 1, 1 }}
+	s := r.logStore()
+	s.covered = func() (uint64, uint64) { return 1, 1 }
 	require.NoError(t, r.log.DeleteRange(1, last))
 	require.ErrorIs(t, s.GetLog(1, new(raft.Log)), raft.ErrLogNotFound)
 }

@@ -11,7 +11,6 @@ import (
 
 	"github.com/hashicorp/raft"
 
-	"holdfast/transport/raftrpc"
 	"holdfast/wal"
 )
 
@@ -130,7 +129,7 @@ func (r *Replica) startRaft() error {
 	// A new raft restores the newest snapshot, if there is one, before it runs.
 	own := new(atomic.Bool)
 	own.Store(r.lastSnapshot() > 0)
-	rf, err := raft.NewRaft(r.raftConfig(notify), fsm{r, own}, logStore{r.log, r.logEmptied, r.covered}, stable, r.snapshots, r.transport.Raft())
+	rf, err := raft.NewRaft(r.raftConfig(notify), fsm{r, own}, r.logStore(), stable, r.snapshots, r.transport.Raft())
 	if err != nil {
 		return fmt.Errorf("start raft: %w", err)
 	}
@@ -162,49 +161,6 @@ func (r *Replica) hurryAlone(n *raft.Raft) error {
 	rc := n.ReloadableConfig()
 	rc.HeartbeatTimeout = r.cfg.ElectionTimeout * 19 / 20
 	return n.ReloadConfig(rc)
-}
-
-// logStore is the log as raft has to see it.
-//
-// It tells when raft has emptied the log. raft never resets its idea of
-// its last entry on an install: if that lies beyond the snapshot, or at its very
-// index in another term, it refuses every entry until it is built anew
-// (hashicorp/raft#697). The log is emptied as the last step of an install.
-//
-// And it still knows the term of the entry with which the newest snapshot ends,
-// when the log has lost it. raft looks for the entry before the first of a
-// request in the log alone, unless it is the very end: a member whose log begins
-// right behind its snapshot, with a tail that nobody committed, would refuse
-// every request of a leader who has no later snapshot to send.
-type logStore struct {
-	*wal.Log
-	emptied func()
-	covered func() (index, term uint64)
-}
-
-// GetLog returns an entry, or of the newest snapshot's last one, if the log has
-// it no more, the index and the term, as an entry of the type raftrpc.TermOnly.
-// raft applies none of it, for it is in the state machine. A leader may read it
-// where it is about to send the entry, if a snapshot took that from the log just
-// then: the transport refuses to, and raft, which then misses the entry before
-// it, sends the snapshot. The very first has none before, and is left out.
-func (s logStore) GetLog(index uint64, e *raft.Log) error {
-	err := s.Log.GetLog(index, e)
-	if errors.Is(err, raft.ErrLogNotFound) && index > 1 {
-		if end, term := s.covered(); end == index {
-			*e = raft.Log{Index: index, Term: term, Type: raftrpc.TermOnly}
-			return nil
-		}
-	}
-	return err
-}
-
-func (s logStore) DeleteRange(lo, hi uint64) error {
-	err := s.Log.DeleteRange(lo, hi)
-	if last, lastErr := s.LastIndex(); err == nil && lastErr == nil && last == 0 {
-		s.emptied()
-	}
-	return err
 }
 
 func (r *Replica) logEmptied() {
@@ -268,6 +224,10 @@ func (r *Replica) rebuildIfStuck() error {
 // in a snapshot. Its belief is read first: an append beside this makes the log
 // longer before it makes raft believe.
 func (r *Replica) stuck(n *raft.Raft) (bool, error) {
+	// Nearly always there are entries: that is found without asking raft or the disk.
+	if last, err := r.log.LastIndex(); err != nil || last != 0 {
+		return false, err
+	}
 	stats := n.Stats()
 	last, err := r.log.LastIndex()
 	if err != nil {
