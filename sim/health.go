@@ -113,11 +113,13 @@ type target struct {
 	tears       bool // only a write that goes over the end of a sector counts
 }
 
-// A kill alone leaves what was written, so that it matters where two files are changed together; a power cut tears.
+// A kill alone leaves what was written, so that it matters where two files are changed together, or a record of a vote is being
+// written; a power cut tears.
 var (
 	killAims = []target{
 		{stableFiles, anyOp, 0, 48, false}, {stableFiles, disk.OpRename, 1, 12, false}, {stableFiles, disk.OpRename, 1, 12, false},
 		{logFiles, disk.OpWrite, 0, 6, false}, {snapshotFiles, anyOp, 0, 24, false},
+		{stableFiles, disk.OpWrite, 0, 4, false}, {stableFiles, disk.OpWrite, 1, 4, false},
 	}
 	cutAims = []target{
 		{logFiles, disk.OpWrite, 0, 2, true}, {logFiles, disk.OpWrite, 0, 2, true}, {logFiles, disk.OpWrite, 0, 2, true},

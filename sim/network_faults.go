@@ -25,10 +25,9 @@ type condition struct {
 
 // netCounts tells how often faults of the network took effect.
 type netCounts struct {
-	Broken     int // connections that a flaky link reset
-	Lost       int // transmissions that a lossy link lost
-	ResetsLost int // ends that missed the reset they were sent, and were half open from then on
-	GivenUp    int // connections that timed out against a machine that was off
+	Broken  int // connections that a flaky link reset
+	Lost    int // transmissions that a lossy link lost
+	GivenUp int // connections that timed out against a machine that was off
 }
 
 // Limits of a condition; what is beyond is taken as the limit.
@@ -84,6 +83,9 @@ func (n *network) resetConns(a, b int, half bool) int {
 			continue
 		}
 		n.retract(s.peer)
+		if s.peer.state == established {
+			n.w.reached(probeHalfOpen)
+		}
 		s.fail(errConnReset)
 		n.probeLater(s.peer)
 	}
@@ -262,7 +264,7 @@ func (n *network) missed(to *socket) {
 		to.state = dead
 		return
 	}
-	n.counts.ResetsLost++
+	n.w.reached(probeHalfOpen)
 	n.probeLater(to)
 }
 

@@ -141,10 +141,10 @@ func TestResetBehindACutIsNotSentAgain(t *testing.T) {
 		w.pass(time.Second)
 		a.close(w.now) // over unread bytes: a reset
 		w.pass(time.Second)
-		assert.Equal(t, 1, w.net.counts.ResetsLost)
+		assert.Equal(t, 1, w.probes[probeHalfOpen])
 		w.pass(100 * time.Second) // keep-alives ask; their answers are lost too
 		assert.Equal(t, "", w.read(b))
-		assert.Greater(t, w.net.counts.ResetsLost, 1)
+		assert.Greater(t, w.probes[probeHalfOpen], 1)
 		w.net.set(0, 1, condition{})
 		if sends {
 			w.pass(time.Microsecond)
@@ -192,7 +192,7 @@ func TestClogged(t *testing.T) {
 	a.abort()
 	w.pass(probed)
 	assert.Equal(t, "", w.read(b))
-	assert.Zero(t, w.net.counts.ResetsLost)
+	assert.Zero(t, w.probes[probeHalfOpen])
 	w.net.set(0, 1, condition{})
 	w.pass(time.Millisecond)
 	assert.Equal(t, gotReset, w.read(b))
@@ -315,6 +315,7 @@ func TestResetConns(t *testing.T) {
 	assert.Equal(t, gotReset, w.read(c))
 	w.pass(time.Microsecond)
 	assert.Equal(t, "", w.read(d), "half open")
+	assert.Equal(t, 1, w.probes[probeHalfOpen])
 	assert.Equal(t, int32(5), w.send(d, "hello"))
 	w.pass(time.Second)
 	assert.Equal(t, gotReset, w.read(d))

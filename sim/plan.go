@@ -137,9 +137,13 @@ func Derive(o Options) Plan {
 		p.Knobs.SnapshotCheck, p.Knobs.TrailingBytes = 100*time.Millisecond, 1
 		p.Knobs.SegmentBytes = int(d.between(forOptions, drawSegment, 1, 256, 1024))
 	}
-	// In every fourth run it is the log's bytes that make snapshots due, hence soon after a batch of long values.
+	// In every fourth run it is the log's bytes that make snapshots due, hence soon after a batch of long values: if the number
+	// of entries does not do so earlier, and somebody looks often enough to come upon a batch that is under way.
 	if d.at(forOptions, drawSnapshotBytes, 0)%4 == 0 {
 		p.Knobs.SnapshotBytes = uint64(d.between(forOptions, drawSnapshotBytes, 1, 2<<10, 24<<10))
+		if !quiet {
+			p.Knobs.SnapshotEntries, p.Knobs.SnapshotCheck = 1000, 100*time.Millisecond
+		}
 	}
 	if o.OpsPerSecond > 0 {
 		p.OpsPerSecond = o.OpsPerSecond

@@ -48,7 +48,6 @@ func (w *world) reachedTimes(probe string, times int) {
 func (w *world) lookBack(run *jepsen.Run, s *Stats) {
 	w.reachedTimes(probeWrappedWatch, s.WrappedWatches)
 	w.reachedTimes(probeLateExpiry, s.LateExpiries)
-	w.reachedTimes(probeHalfOpen, w.net.counts.ResetsLost)
 	w.lookAtRoles(run.Roles)
 	w.lookAtCommits(run)
 }

@@ -13,7 +13,7 @@ import (
 
 // What only the whole run shows is found in what members noted.
 func TestLookBack(t *testing.T) {
-	w := &world{net: &network{}}
+	w := &world{}
 	w.commits = []jepsen.Commit{
 		{Member: "m1", Life: 1, At: 10, Term: 2},
 		{Member: "m2", Life: 2, At: 11, Term: 2, Restored: true}, // its own snapshot
