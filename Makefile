@@ -28,7 +28,7 @@ RACE_PKGS  = ./kernel/... ./wal/... ./transport/... ./httpd/... ./jepsen/... ./c
 GUEST_PKGS = ./kernel/... ./wal/... ./transport/... ./httpd/...
 
 .DEFAULT_GOAL := help
-.PHONY: build run test check lint race bench cluster fuzz conformance differential acceptance sim sim-smoke sim-long sweep determinism mutants mutants-long report-test report-docs shrink-mutants bench-sim guest kill powercuts disk-faults hostile build-faults versus etcd36 floors steady curves soak clean help
+.PHONY: build run test check lint race bench cluster fuzz conformance differential acceptance sim sim-smoke sim-long sim-day sweep determinism mutants mutants-long report-test report-docs shrink-mutants bench-sim guest kill powercuts disk-faults hostile build-faults versus etcd36 floors steady curves soak clean help
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -93,6 +93,9 @@ sweep: guest ## SEEDS (default 300) seeds from FROM of sixty virtual seconds; it
 
 sim-long: guest ## LONG (default 2000) seeds from FROM of sixty virtual seconds, in hours and several goes if need be; it fails unless each rare state was reached
 	bin/holdfast-sim sweep --from $(FROM) --seeds $(LONG) --duration 60s --every-probe --resume bin/sim-long-$(FROM).ledger
+
+sim-day: guest ## two seeds of a virtual day each, at one operation a second and ten faults an hour
+	bin/holdfast-sim sweep --from 0xda9 --seeds 2 --duration 24h --ops 1 --pace 6m --wall 4h
 
 determinism: guest ## fifty seeds from FROM, each played twice and compared step by step
 	bin/holdfast-sim determinism --from $(FROM) --seeds 50 --duration 20s

@@ -36,7 +36,7 @@ const decisionsFormat = "holdfast-sim decisions 2"
 // Limits of a decision log.
 const (
 	maxDecisionLine = 1 << 20
-	maxFaults       = 100_000
+	maxFaults       = 250_000 // of a day at the quickest pace
 )
 
 type decisionHead struct {

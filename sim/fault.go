@@ -139,6 +139,9 @@ func Schedule(o Options, p *Plan) []Fault {
 		total += m.weight
 	}
 	pace := d.between(forFaults, 0, 0, 450_000_000, 2_100_000_000)
+	if o.Pace > 0 {
+		pace = int64(o.Pace)
+	}
 	for at, n := int64(firstFault), uint64(1); total > 0; n++ {
 		at += d.between(forFaults, n, 0, pace/4, pace*7/4)
 		if at >= last {

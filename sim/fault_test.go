@@ -42,6 +42,26 @@ func TestScheduleOfChosenKinds(t *testing.T) {
 	assert.Empty(t, Schedule(o, &p))
 }
 
+// A day with few faults has them all over it, as far apart as was asked for, and calm at its end only; what a log of it may hold
+// is what it has.
+func TestScheduleOfADay(t *testing.T) {
+	for seed := range uint64(40) {
+		o := Options{Seed: seed, Nodes: 3, Duration: MaxDuration, OpsPerSecond: 1, Pace: 6 * time.Minute, Module: []byte{0}}
+		require.NoError(t, o.check())
+		d := decide(&o)
+		require.NoError(t, d.check(), "seed %d", seed)
+		assert.InDelta(t, 240, len(d.Faults), 40, "seed %d", seed)
+		assert.LessOrEqual(t, d.Plan.EndNanos-d.Plan.CalmAtNanos, int64(longestCalm), "seed %d", seed)
+		var widest int64
+		for i := 1; i < len(d.Faults); i++ {
+			widest = max(widest, d.Faults[i].At-d.Faults[i-1].At)
+		}
+		assert.Less(t, widest, int64(25*time.Minute), "seed %d", seed)
+	}
+	o := Options{Nodes: 3, Duration: time.Minute, Pace: 2 * time.Hour, Module: []byte{0}}
+	require.ErrorIs(t, o.check(), ErrOptions)
+}
+
 // Which faults a seed has does not depend on how long the run is, as far as both go.
 func TestScheduleIsAPrefix(t *testing.T) {
 	o := Options{Seed: 12, Nodes: 5, Duration: 30 * time.Second}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"slices"
+	"sort"
 	"strings"
 	"time"
 
@@ -336,23 +337,23 @@ func (s *Stats) countCommits(run *jepsen.Run) {
 }
 
 func (s *Stats) countWatches(run *jepsen.Run) {
+	applied := map[string][]*jepsen.Commit{} // by the member; read by key only
+	for i := range run.Commits {
+		c := &run.Commits[i]
+		applied[c.Member] = append(applied[c.Member], c)
+	}
 	for i := range run.History {
 		o := &run.History[i]
 		if o.Op != jepsen.Watch && o.Op != jepsen.Stream {
 			continue
 		}
 		member := run.Addrs[o.Member]
-		at := func(t int64) (index uint64) {
-			for j := range run.Commits {
-				c := &run.Commits[j]
-				if c.At > t {
-					break
-				}
-				if c.Member == member {
-					index = c.StoreIndex
-				}
+		at := func(t int64) uint64 {
+			n := sort.Search(len(applied[member]), func(i int) bool { return applied[member][i].At > t })
+			if n == 0 {
+				return 0
 			}
-			return index
+			return applied[member][n-1].StoreIndex
 		}
 		if o.ErrorCode == 401 || run.Ring > 0 && at(o.Return) >= at(o.Call)+uint64(run.Ring) {
 			s.WrappedWatches++

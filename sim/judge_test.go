@@ -185,3 +185,29 @@ func TestAccountable(t *testing.T) {
 	assert.Equal(t, h, accountable(h, true), "a run that went to its end")
 	assert.Empty(t, accountable(nil, false))
 }
+
+// A ring wraps under a watch if its member applies as many events meanwhile as it holds, whatever others apply; who is refused
+// for it has met that, too.
+func TestWatchesUnderWhichTheRingWrapped(t *testing.T) {
+	run := &jepsen.Run{Ring: 3, Addrs: map[string]string{"a": "m1", "b": "m2"}}
+	for i, at := range []int64{10, 20, 30} {
+		run.Commits = append(run.Commits,
+			jepsen.Commit{Member: "m1", At: at, StoreIndex: uint64(2 * i)}, jepsen.Commit{Member: "m2", At: at + 1, StoreIndex: uint64(i)})
+	}
+	for _, c := range []struct {
+		op      jepsen.Operation
+		wrapped int
+	}{
+		{jepsen.Operation{Op: jepsen.Watch, Member: "a", Call: 10, Return: 29}, 0},
+		{jepsen.Operation{Op: jepsen.Watch, Member: "a", Call: 10, Return: 30}, 1},
+		{jepsen.Operation{Op: jepsen.Stream, Member: "a", Call: 0, Return: 99}, 1},
+		{jepsen.Operation{Op: jepsen.Watch, Member: "b", Call: 0, Return: 99}, 0},
+		{jepsen.Operation{Op: jepsen.Watch, Member: "b", Call: 5, Return: 6, ErrorCode: 401}, 1},
+		{jepsen.Operation{Op: jepsen.Read, Member: "a", Call: 0, Return: 99}, 0},
+	} {
+		run.History = jepsen.History{c.op}
+		var s Stats
+		s.countWatches(run)
+		assert.Equal(t, c.wrapped, s.WrappedWatches, "%+v", c.op)
+	}
+}

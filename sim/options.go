@@ -14,7 +14,8 @@ const (
 	MinNodes        = 3
 	MaxNodes        = 7
 	MinDuration     = 8 * time.Second
-	MaxDuration     = time.Hour
+	MaxDuration     = 24 * time.Hour
+	MaxPace         = time.Hour // between two faults
 	maxOpsPerSecond = 10_000
 	// MaxModuleBytes bounds the guest module.
 	MaxModuleBytes = 256 << 20
@@ -27,7 +28,7 @@ var (
 	ErrModule = errors.New("bad module")
 )
 
-// Options is what a run is asked for. Seed, Nodes, Duration, Workloads, Faults and Module decide all that happens, or else
+// Options is what a run is asked for. Seed, Nodes, Duration, Workloads, Faults, OpsPerSecond, Pace and Module decide all that happens, or else
 // Decisions and Module; the rest only says what is written where.
 type Options struct {
 	Seed     uint64
@@ -40,6 +41,8 @@ type Options struct {
 	Faults    []string
 	// OpsPerSecond is what all clients together aim at; 0 leaves it to the seed.
 	OpsPerSecond int64
+	// Pace is the mean time between two faults; 0 leaves it to the seed.
+	Pace time.Duration
 	// Decisions plays a decision log instead of drawing a plan; its seed, nodes and duration hold.
 	Decisions *Decisions
 	// UntilStep stops the run there, 0: never. The verdict and the hash then are of an unfinished run, of which no Log is
@@ -80,6 +83,9 @@ func (o *Options) check() error {
 		return fmt.Errorf("%w: nodes: %d; choose %d to %d", ErrOptions, o.Nodes, MinNodes, MaxNodes)
 	case o.Duration < MinDuration || o.Duration > MaxDuration:
 		return fmt.Errorf("%w: duration: %v; choose %v to %v", ErrOptions, o.Duration, MinDuration, MaxDuration)
+	}
+	if o.Pace < 0 || o.Pace > MaxPace {
+		return fmt.Errorf("%w: %v between faults; choose up to %v", ErrOptions, o.Pace, MaxPace)
 	}
 	if o.OpsPerSecond < 0 || o.OpsPerSecond > maxOpsPerSecond {
 		return fmt.Errorf("%w: %d operations a second; choose up to %d", ErrOptions, o.OpsPerSecond, maxOpsPerSecond)

@@ -85,6 +85,9 @@ func workloadNames() []string { return jepsen.Workloads() }
 // quietLast is how long before a run's length the faults end of which the clients are silent afterwards.
 const quietLast = 2_000_000_000
 
+// longestCalm is how long before a run's length the faults of a long one end.
+const longestCalm = 60_000_000_000
+
 // Derive makes the plan of a run. It depends on Seed, Nodes, Duration and Workloads only.
 func Derive(o Options) Plan {
 	d := draws(o.Seed)
@@ -110,7 +113,7 @@ func Derive(o Options) Plan {
 			SegmentBytes:    int(pick(drawSegment, 1, 17)) << 9,
 		},
 		OpsPerSecond: pick(drawOps, 40, 61),
-		CalmAtNanos:  whole * 7 / 10,
+		CalmAtNanos:  max(whole*7/10, whole-longestCalm),
 		EndNanos:     whole,
 	}
 	// Half of the rings are shorter than what happens during one poll.

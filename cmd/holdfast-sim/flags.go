@@ -43,7 +43,8 @@ type scenario struct {
 	duration time.Duration
 	// Nil leaves the choice to the seed.
 	workloads, faults []string
-	ops               int64 // operations a virtual second, 0: drawn
+	ops               int64         // operations a virtual second, 0: drawn
+	pace              time.Duration // between two faults, 0: drawn
 	module            string
 	cache             string // empty: the user's
 	wall              time.Duration
@@ -73,6 +74,7 @@ func scenarioFlags(nodes int, duration time.Duration) []cli.Flag {
 			Usage: "what goes wrong: `KINDS` of " + strings.Join(sim.FaultKinds(), " ") + ", or " + none,
 		},
 		&cli.Int64Flag{Name: "ops", DefaultText: "the seed chooses", Usage: "operations a virtual second that all clients together aim at"},
+		&cli.DurationFlag{Name: "pace", DefaultText: "the seed chooses", Usage: "mean virtual time between two faults"},
 	}
 }
 
@@ -96,7 +98,7 @@ func manyFlags() []cli.Flag {
 // readScenario reads the scenarioFlags and moduleFlags that a command has; the seed is left to the caller.
 func readScenario(c *cli.Command) (scenario, error) {
 	s := scenario{
-		nodes: c.Int("nodes"), duration: c.Duration("duration"), ops: c.Int64("ops"),
+		nodes: c.Int("nodes"), duration: c.Duration("duration"), ops: c.Int64("ops"), pace: c.Duration("pace"),
 		module: c.String("module"), cache: c.String("cache"), wall: c.Duration("wall"),
 	}
 	if s.nodes != 0 || c.Name == "run" || c.Name == "smoke" {
@@ -109,6 +111,9 @@ func readScenario(c *cli.Command) (scenario, error) {
 	}
 	if s.ops < 0 || s.ops > maxOps {
 		return s, usagef("ops: %d; choose 1 to %d, or 0 to leave it to the seed", s.ops, maxOps)
+	}
+	if s.pace < 0 || s.pace > sim.MaxPace {
+		return s, usagef("pace: %v; choose up to %v, or 0 to leave it to the seed", s.pace, sim.MaxPace)
 	}
 	if s.wall <= 0 {
 		return s, usagef("wall: %v; choose a time above nought", s.wall)
@@ -199,6 +204,9 @@ func (s scenario) flags() []string {
 	if s.ops != 0 {
 		args = append(args, "--ops", strconv.FormatInt(s.ops, 10))
 	}
+	if s.pace != 0 {
+		args = append(args, "--pace", s.pace.String())
+	}
 	if s.module != defaultModule {
 		args = append(args, "--module", s.module)
 	}
@@ -219,7 +227,7 @@ func (s scenario) options() (sim.Options, error) {
 func (s scenario) cached() (sim.Options, error) {
 	o := sim.Options{
 		Seed: s.seed, Nodes: s.nodes, Duration: s.duration, Workloads: s.workloads, Faults: s.faults, OpsPerSecond: s.ops,
-		CacheDir: s.cache,
+		Pace: s.pace, CacheDir: s.cache,
 	}
 	var err error
 	if o.CacheDir == "" {

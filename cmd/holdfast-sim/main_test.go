@@ -55,6 +55,7 @@ func TestBadUsage(t *testing.T) {
 		"nodes: 2":                 {"sweep", "--nodes", "2", "--module", wasm},
 		"duration: 1s":             {"run", "--duration", "1s", "--module", wasm},
 		"ops: -1":                  {"run", "--ops=-1", "--module", wasm},
+		"pace: 2h0m0s":             {"run", "--pace", "2h", "--module", wasm},
 		"wall: 0s":                 {"run", "--wall", "0s", "--module", wasm},
 		`workload: "knitting"`:     {"run", "--workload", "register,knitting", "--module", wasm},
 		`faults: "earthquake"`:     {"run", "--faults", "kill", "--faults", "earthquake", "--module", wasm},
