@@ -28,7 +28,7 @@ RACE_PKGS  = ./kernel/... ./wal/... ./transport/... ./httpd/... ./jepsen/... ./c
 GUEST_PKGS = ./kernel/... ./wal/... ./transport/... ./httpd/...
 
 .DEFAULT_GOAL := help
-.PHONY: build run test check lint race bench cluster fuzz conformance differential acceptance sim sim-smoke sim-long sim-day sweep determinism mutants mutants-long report-test report-docs shrink-mutants bench-sim guest kill powercuts disk-faults hostile build-faults versus etcd36 floors steady curves soak clean help
+.PHONY: build run test check lint race bench cluster fuzz conformance differential acceptance sim sim-smoke sim-long sim-day corpus sweep determinism mutants mutants-long report-test report-docs shrink-mutants bench-sim guest kill powercuts disk-faults hostile build-faults versus etcd36 floors steady curves soak clean help
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -85,17 +85,22 @@ acceptance: ## etcdctl and etcd's Go client against etcd and against Holdfast
 sim-smoke: guest ## ten virtual seconds of three simulated members, twice, to the same hash
 	bin/holdfast-sim smoke
 
-sim: guest ## sixty seeds of twenty virtual seconds under every fault, three members and five
-	bin/holdfast-sim sweep --from 1 --seeds 60 --duration 20s
+sim: guest ## the corpus and sixty seeds of twenty virtual seconds under every fault, of three to seven members
+	bin/holdfast-sim sweep --corpus --from 1 --seeds 60 --duration 20s
 
 sweep: guest ## SEEDS (default 300) seeds from FROM of sixty virtual seconds; it fails unless rare things happened often
 	bin/holdfast-sim sweep --from $(FROM) --seeds $(SEEDS) --duration 60s
 
-sim-long: guest ## LONG (default 2000) seeds from FROM of sixty virtual seconds, in hours and several goes if need be; it fails unless each rare state was reached
-	bin/holdfast-sim sweep --from $(FROM) --seeds $(LONG) --duration 60s --every-probe --resume bin/sim-long-$(FROM).ledger
+sim-long: guest ## the corpus and LONG (default 2000) seeds from FROM of sixty virtual seconds, in hours and several goes if need be; it fails unless each rare state was reached
+	bin/holdfast-sim sweep --corpus --from $(FROM) --seeds $(LONG) --duration 60s --every-probe --resume bin/sim-long-$(FROM).ledger
 
 sim-day: guest ## two seeds of a virtual day each, at one operation a second and ten faults an hour
 	bin/holdfast-sim sweep --from 0xda9 --seeds 2 --duration 24h --ops 1 --pace 6m --wall 4h
+
+corpus: guest ## play SEEDS (default 300) short seeds and choose of them those that sweeps play first, anew
+	rm -f bin/corpus.ledger
+	bin/holdfast-sim sweep --from $(HUNTFROM) --seeds $(SEEDS) --duration 20s --resume bin/corpus.ledger
+	bin/holdfast-sim corpus --out cmd/holdfast-sim/corpus.txt bin/corpus.ledger
 
 determinism: guest ## fifty seeds from FROM, each played twice and compared step by step
 	bin/holdfast-sim determinism --from $(FROM) --seeds 50 --duration 20s

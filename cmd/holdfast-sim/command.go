@@ -39,6 +39,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	report.ArgsUsage = "FILE"
 	diff := sub("diff", "tell where two decision logs part and, with modules, where the runs do", diffLogs, diffFlags())
 	diff.ArgsUsage = "A [B]"
+	corpus := sub("corpus", "choose of the seeds of ledgers, which sweep --resume writes, few that reach every probe", writeCorpus, corpusFlags())
+	corpus.ArgsUsage = "LEDGER..."
 	root := &cli.Command{
 		Name: "holdfast-sim", Usage: "play Holdfast clusters through seeds, deterministically",
 		Writer: stdout, ErrWriter: stderr, HideVersion: true,
@@ -52,6 +54,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 				seedFlags(), scenarioFlags(3, defaultDuration), moduleFlags(), quietFlags()),
 			sub("sweep", "play many seeds, in processes that each play one after the other, and add up what happened", sweepSeeds,
 				manyFlags(), sweepFlags(), scenarioFlags(0, sweepDuration), moduleFlags()),
+			corpus,
 			replay,
 			shrunk,
 			prove,

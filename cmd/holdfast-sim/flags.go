@@ -51,6 +51,8 @@ type scenario struct {
 	// decisions names a decision log that is played instead of what a seed draws; of the rest only the module, the cache and the
 	// wall time count then.
 	decisions string
+	// wants are the probes for which the seed is in the corpus; nil: it is not.
+	wants []string
 }
 
 func seedFlags() []cli.Flag {

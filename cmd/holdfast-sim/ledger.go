@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -17,9 +18,19 @@ import (
 // sweep of hours that was interrupted goes on where it was. Seeds that were red or undecided are not in it: they are played
 // again, and tell again what is wrong.
 type ledger struct {
-	file *os.File
-	done map[uint64]entry // read by seed only
+	file  *os.File
+	usual time.Duration     // of the sweep's own seeds
+	done  map[entryID]entry // read by key only
 }
+
+// entryID says which run an entry is about: a seed of the corpus has members and a length of its own.
+type entryID struct {
+	seed     uint64
+	nodes    int
+	duration time.Duration
+}
+
+func (s *scenario) id() entryID { return entryID{s.seed, s.nodes, s.duration} }
 
 // ledgerHead says what all of a ledger's seeds were played with. Seeds of another module, or of another length, are of
 // another sweep.
@@ -30,17 +41,20 @@ type ledgerHead struct {
 
 // entry is one green seed.
 type entry struct {
-	CPU    time.Duration `json:"cpu_nanos"`
-	Report *report       `json:"report"`
+	CPU time.Duration `json:"cpu_nanos"`
+	// Duration is how long clients worked; 0: as the flags say.
+	Duration time.Duration `json:"duration_nanos,omitempty"`
+	Report   *report       `json:"report"`
 }
 
-// openLedger opens the ledger of a sweep, or begins it. A last line that was cut off is put away.
-func openLedger(name string, head ledgerHead) (*ledger, error) {
+// openLedger opens the ledger of a sweep, whose seeds usually have a length, or begins it. A last line that was cut off is put
+// away.
+func openLedger(name string, head ledgerHead, usual time.Duration) (*ledger, error) {
 	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o644)
 	if err != nil {
 		return nil, usagef("resume: %w; name a file that can be written", err)
 	}
-	l := &ledger{file: f, done: map[uint64]entry{}}
+	l := &ledger{file: f, usual: usual, done: map[entryID]entry{}}
 	if err = l.read(name, head); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
@@ -48,21 +62,11 @@ func openLedger(name string, head ledgerHead) (*ledger, error) {
 }
 
 func (l *ledger) read(name string, head ledgerHead) error {
-	in, whole := bufio.NewReader(l.file), int64(0)
-	for n := 1; ; n++ {
-		line, err := in.ReadBytes('\n')
-		if err != nil && !errors.Is(err, io.EOF) {
-			return fmt.Errorf("resume: %s: %w", name, err)
-		}
-		if err != nil { // what comes behind the last whole line was being written when the sweep ended
-			break
-		}
-		if err := l.take(line, n == 1, head); err != nil {
-			return usagef("resume: %s: line %d: %w; name the ledger of this sweep, or a new file", name, n, err)
-		}
-		whole += int64(len(line))
+	whole, err := readLines(l.file, func(line []byte, n int) error { return l.take(line, n == 1, head) })
+	if err != nil {
+		return usagef("resume: %s: %w; name the ledger of this sweep, or a new file", name, err)
 	}
-	err := l.file.Truncate(whole)
+	err = l.file.Truncate(whole)
 	if err == nil {
 		_, err = l.file.Seek(whole, io.SeekStart)
 	}
@@ -73,6 +77,25 @@ func (l *ledger) read(name string, head ledgerHead) error {
 		return fmt.Errorf("resume: %s: %w", name, err)
 	}
 	return nil
+}
+
+// readLines gives a ledger's lines to take, counted from 1, and tells how many bytes they have. What comes behind the last
+// whole line was being written when a sweep ended.
+func readLines(r io.Reader, take func(line []byte, n int) error) (whole int64, err error) {
+	in := bufio.NewReader(r)
+	for n := 1; ; n++ {
+		line, err := in.ReadBytes('\n')
+		if errors.Is(err, io.EOF) {
+			return whole, nil
+		}
+		if err == nil {
+			err = take(line, n)
+		}
+		if err != nil {
+			return whole, fmt.Errorf("line %d: %w", n, err)
+		}
+		whole += int64(len(line))
+	}
 }
 
 // take takes in a line, the first of which is the head.
@@ -87,23 +110,30 @@ func (l *ledger) take(line []byte, first bool, head ledgerHead) error {
 		}
 		return nil
 	}
-	var e entry
-	if err := json.Unmarshal(line, &e); err != nil {
-		return err
+	e, err := readEntry(line, l.usual)
+	if err == nil {
+		l.done[e.id()] = e
 	}
-	if e.Report == nil || e.Report.Verdict != sim.VerdictOK {
-		return errors.New("not a green seed")
-	}
-	l.done[uint64(e.Report.Seed)] = e
-	return nil
+	return err
 }
+
+// readEntry reads the line of a seed; its length is given unless it has one of its own.
+func readEntry(line []byte, usual time.Duration) (e entry, err error) {
+	if err = json.Unmarshal(line, &e); err == nil && (e.Report == nil || e.Report.Verdict != sim.VerdictOK) {
+		err = errors.New("not a green seed")
+	}
+	e.Duration = cmp.Or(e.Duration, usual)
+	return e, err
+}
+
+func (e *entry) id() entryID { return entryID{uint64(e.Report.Seed), e.Report.Nodes, e.Duration} }
 
 // outcome is what the ledger has of a seed.
 func (l *ledger) outcome(s scenario) (outcome, bool) {
 	if l == nil {
 		return outcome{}, false
 	}
-	e, ok := l.done[s.seed]
+	e, ok := l.done[s.id()]
 	return outcome{scenario: s, report: e.Report, cpu: e.CPU}, ok
 }
 
@@ -112,10 +142,14 @@ func (l *ledger) add(o *outcome) error {
 	if l == nil || o.verdict() != sim.VerdictOK {
 		return nil
 	}
-	if _, known := l.done[o.scenario.seed]; known {
+	if _, known := l.done[o.scenario.id()]; known {
 		return nil
 	}
-	if err := l.write(entry{CPU: o.cpu, Report: o.report}); err != nil {
+	e := entry{CPU: o.cpu, Report: o.report}
+	if o.scenario.duration != l.usual {
+		e.Duration = o.scenario.duration
+	}
+	if err := l.write(e); err != nil {
 		return fmt.Errorf("ledger: seed 0x%x: %w", o.scenario.seed, err)
 	}
 	return nil

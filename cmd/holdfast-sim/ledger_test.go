@@ -16,7 +16,7 @@ import (
 func playedWith(t *testing.T, name string, seeds uint64, special map[uint64]outcome) (*sweep, *[]uint64, func() string) {
 	t.Helper()
 	sw, out := played(t, seeds, special)
-	l, err := openLedger(name, sw.head())
+	l, err := openLedger(name, sw.head(), sw.scenario.duration)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, l.close()) })
 	var really []uint64
@@ -79,7 +79,7 @@ func TestLedgerOfAnotherSweep(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			file := filepath.Join(t.TempDir(), "ledger")
 			require.NoError(t, os.WriteFile(file, []byte(c.text), 0o644))
-			_, err := openLedger(file, head)
+			_, err := openLedger(file, head, sweepDuration)
 			require.ErrorContains(t, err, c.message)
 			assert.ErrorAs(t, err, new(usageError))
 			after, err := os.ReadFile(file)
@@ -87,6 +87,6 @@ func TestLedgerOfAnotherSweep(t *testing.T) {
 			assert.Equal(t, c.text, string(after), "it is left as it was")
 		})
 	}
-	_, err := openLedger(filepath.Join(t.TempDir(), "none", "ledger"), head)
+	_, err := openLedger(filepath.Join(t.TempDir(), "none", "ledger"), head, sweepDuration)
 	require.ErrorContains(t, err, "resume:")
 }

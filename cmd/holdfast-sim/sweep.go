@@ -22,6 +22,7 @@ func sweepFlags() []cli.Flag {
 		&cli.StringFlag{Name: "keep", Value: "bin/sim-failures", Usage: "`DIRECTORY` for decision logs and last output of failing seeds"},
 		&cli.BoolFlag{Name: "stop-at-first", Usage: "begin no further seed after the first that fails"},
 		&cli.StringFlag{Name: "resume", Usage: "keep the green seeds in `FILE`, and do not play those again that are there already"},
+		&cli.BoolFlag{Name: "corpus", Usage: "play the seeds first that are known to reach rare states"},
 		&cli.BoolFlag{Name: "every-probe", Usage: "fail unless each probe, a rare state, was reached by some seed"},
 	}
 }
@@ -30,6 +31,7 @@ func sweepFlags() []cli.Flag {
 type sweep struct {
 	scenario    scenario // of every seed, but for the seed
 	module      string   // its hash
+	corpus      []kept   // played before the range
 	from, seeds uint64
 	jobs        int
 	limit       time.Duration // 0: none
@@ -42,7 +44,7 @@ type sweep struct {
 	bar         *progress
 
 	begun  time.Time
-	next   uint64
+	next   uint64 // of all, the corpus first
 	totals totals
 	first  *outcome // the first failing one that came in, and in the end that with the lowest seed
 	err    error    // of the sweep itself
@@ -63,13 +65,22 @@ func sweepSeeds(ctx context.Context, c *cli.Command, stdout, stderr io.Writer) (
 		limit: c.Duration("time"), keep: c.String("keep"), stopAtFirst: c.Bool("stop-at-first"), everyProbe: c.Bool("every-probe"),
 		play: ws.play, stdout: stdout, bar: newProgress(stderr),
 	}
+	if c.Bool("corpus") {
+		if s := r.scenario; s.workloads != nil || s.faults != nil || s.ops != 0 || s.pace != 0 || s.nodes != 0 {
+			return 0, usagef("corpus: its seeds reach what they do by their own choice; leave out --corpus, or --workload, --faults, --ops, --pace and --nodes")
+		}
+		if sw.corpus, err = readCorpus(corpusText); err != nil {
+			return 0, err
+		}
+	}
 	if name := c.String("resume"); name != "" {
-		if sw.ledger, err = openLedger(name, sw.head()); err != nil {
+		if sw.ledger, err = openLedger(name, sw.head(), sw.scenario.duration); err != nil {
 			return 0, err
 		}
 		defer func() { err = errors.Join(err, sw.ledger.close()) }()
 	}
-	fmt.Fprintf(stdout, "sweep from=0x%x seeds=%d module=%s commit=%s duration=%v\n", sw.from, sw.seeds, sw.module, commit(), sw.scenario.duration)
+	fmt.Fprintf(stdout, "sweep from=0x%x seeds=%d corpus=%d module=%s commit=%s duration=%v\n",
+		sw.from, sw.seeds, len(sw.corpus), sw.module, commit(), sw.scenario.duration)
 	if err := warm(ctx, sw.play, sw.scenario); err != nil {
 		return 0, err
 	}
@@ -120,7 +131,7 @@ func (sw *sweep) run(ctx context.Context) (int, error) {
 			return sw.play(ctx, s)
 		},
 		func(o outcome) { sw.collect(ctx, &o) },
-		func() { sw.bar.show(sw.totals.line(sw.seeds, time.Since(sw.begun), sw.first)) })
+		func() { sw.bar.show(sw.totals.line(sw.all(), time.Since(sw.begun), sw.first)) })
 	sw.bar.clear()
 	if sw.err != nil {
 		return 0, sw.err
@@ -131,18 +142,26 @@ func (sw *sweep) run(ctx context.Context) (int, error) {
 // take gives the next scenario, if there is to be one.
 func (sw *sweep) take() (scenario, bool) {
 	late := sw.limit > 0 && time.Since(sw.begun) >= sw.limit
-	if sw.next == sw.seeds || late || sw.err != nil || sw.stopAtFirst && sw.first != nil {
+	if sw.next == sw.all() || late || sw.err != nil || sw.stopAtFirst && sw.first != nil {
 		return scenario{}, false
 	}
+	n, before := sw.next, uint64(len(sw.corpus))
 	sw.next++
-	return sw.scenario.with(sw.from + sw.next - 1), true
+	if n < before {
+		return sw.corpus[n].scenario(sw.scenario), true
+	}
+	return sw.scenario.with(sw.from + n - before), true
 }
+
+// all counts the seeds to be played.
+func (sw *sweep) all() uint64 { return uint64(len(sw.corpus)) + sw.seeds }
 
 func (sw *sweep) collect(ctx context.Context, o *outcome) {
 	if ctx.Err() != nil { // it was stopped half-way
 		return
 	}
 	sw.totals.add(o)
+	sw.tellLost(o)
 	sw.err = errors.Join(sw.err, sw.ledger.add(o))
 	switch {
 	case o.undecided():
@@ -151,7 +170,7 @@ func (sw *sweep) collect(ctx context.Context, o *outcome) {
 	case o.verdict() != sim.VerdictOK:
 		sw.fail(o)
 	}
-	sw.bar.show(sw.totals.line(sw.seeds, time.Since(sw.begun), sw.first))
+	sw.bar.show(sw.totals.line(sw.all(), time.Since(sw.begun), sw.first))
 }
 
 // fail tells of a failing seed and keeps what it left.
@@ -208,8 +227,8 @@ func keepFailure(dir string, o *outcome) (string, error) {
 func (sw *sweep) conclude(interrupted error) int {
 	t := &sw.totals
 	t.write(sw.stdout)
-	if n := uint64(t.played()); n < sw.seeds {
-		fmt.Fprintf(sw.stdout, "%d of %d seeds were played\n", n, sw.seeds)
+	if n := uint64(t.played()); n < sw.all() {
+		fmt.Fprintf(sw.stdout, "%d of %d seeds were played\n", n, sw.all())
 	}
 	verdict, code := sim.VerdictOK, 0
 	lacking := sw.lacking()

@@ -28,6 +28,9 @@ func played(t *testing.T, seeds uint64, special map[uint64]outcome) (*sweep, *by
 				o = green(s.seed)
 			}
 			o.scenario = s
+			if o.report != nil {
+				o.report.Nodes = s.nodes
+			}
 			return o
 		},
 	}, &out
