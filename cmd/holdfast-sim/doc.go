@@ -4,6 +4,7 @@
 //	holdfast-sim run --seed 0x1f             # play one seed
 //	holdfast-sim smoke --seed 0x1f           # twice, held against each other step by step
 //	holdfast-sim sweep --from 1 --seeds 300  # many, in processes of their own, with totals
+//	holdfast-sim corpus LEDGER               # of a sweep's seeds few that reach every rare state: sweep --corpus plays them
 //	holdfast-sim replay FILE                 # a decision log that run --log wrote, edited or not
 //	holdfast-sim shrink FILE                 # such a log of a red run, without what its failure does not need
 //	holdfast-sim report FILE                 # the run of such a log as a story, and as a page with a picture
@@ -24,7 +25,8 @@
 //
 // Sweep and determinism exit with the verdict of the lowest seed that failed. A sweep also fails, with status 1, if more
 // than one seed in a hundred was left undecided by its checkers, none was decided, or too little happened in its seeds to be
-// worth a verdict: it then names what is missing, with figures. Mutants exits with 1 if
+// worth a verdict: it then names what is missing, with figures; and if --every-probe is given and no seed reached one of the
+// rare states that runs are asked for. Mutants exits with 1 if
 // one survives or a seed spent on one is not green without it, bench if the simulator is too slow.
 //
 // It holds flags, processes and sums only; what a run is, and what is right, packages sim and jepsen know.
