@@ -257,6 +257,21 @@ func (n *nemesis) slowProcess(f *Fault) (string, func()) {
 	return fmt.Sprintf("each turn %v late", time.Duration(m.cond.lagNanos)), func() { m.cond.lagNanos = 0 }
 }
 
+// slowStart kills a process and has it back at once, before its leader is missed, but slow, as one is whose caches are cold:
+// what others ask of it meanwhile lies there, in one heap with what it has to catch up with.
+func (n *nemesis) slowStart(f *Fault) (string, func()) {
+	m := n.member(f)
+	if m == nil {
+		return "", nil
+	}
+	m.cond.downUntil, m.cond.lagNanos = n.s.w.now+slowStartDown, f.N*1000
+	m.doom(0, nil)
+	return fmt.Sprintf("killed, back at once, then each turn %v late", time.Duration(m.cond.lagNanos)), func() { m.cond.lagNanos = 0 }
+}
+
+// slowStartDown is how long it is away.
+const slowStartDown = int64(50 * time.Millisecond)
+
 func (n *nemesis) slowDisk(f *Fault) (string, func()) {
 	m := n.member(f)
 	if m == nil {

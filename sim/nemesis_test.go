@@ -147,6 +147,18 @@ func TestShortReigns(t *testing.T) {
 	assert.Empty(t, w.queue.events, "it looks no further")
 }
 
+// The process dies, is away for less than an election takes, and then has each turn late until the fault ends.
+func TestSlowStart(t *testing.T) {
+	n := testNemesis()
+	m := n.s.members[1]
+	n.strike(Fault{ID: 1, Kind: "slow-start", Member: "m2", N: 2000, For: 1e9})
+	assert.True(t, m.proc.doomed)
+	assert.Equal(t, int64(50e6), m.cond.downUntil)
+	assert.Equal(t, int64(2e6), m.cond.lagNanos)
+	n.undo[1]()
+	assert.Zero(t, m.cond.lagNanos)
+}
+
 // A fault that waits for its moment counts when that has come.
 func TestArmedFaultsCountWhenTheyGoOff(t *testing.T) {
 	n := testNemesis()
