@@ -18,6 +18,8 @@ const (
 	snapshotMagic      = "HOLDFAST"
 	snapshotVersion    = 1
 	snapshotBlockBytes = 64 << 10
+	// firstBlockBytes is what a block has room for at first: many a snapshot is no larger.
+	firstBlockBytes = 4 << 10
 	// maxRecordBytes bounds one record: an event with two nodes.
 	maxRecordBytes = 2*(MaxPathBytes+MaxValueBytes) + 512
 	maxBlockBytes  = maxRecordBytes + binary.MaxVarintLen32
@@ -77,7 +79,7 @@ func (s *State) appendHead(b []byte) []byte {
 // memory, whatever the size of the state. It is safe beside the state's own
 // life, and gives the bytes written and, wrapped, the first error of w.
 func (sn *Snapshot) WriteTo(w io.Writer) (int64, error) {
-	out := &blockWriter{w: w}
+	out := &blockWriter{w: w, buf: make([]byte, 0, firstBlockBytes)}
 	out.raw(append([]byte(snapshotMagic), snapshotVersion))
 	var b []byte
 	sn.records(out.record, func(n *Node) bool {
