@@ -12,6 +12,9 @@ LONG     ?= 2000
 HUNTFROM ?= 0xca7c4000
 # The planted faults that shrink-mutants hunts.
 SHRINK   ?= M01,M05,M11,M15,M16,M19,M22,M24,M28,M30,M31,M41
+# The earlier version of sim-mixed: the last tag before this commit or, until there is one, this commit.
+UNTAGGED  = 778b9646790204046530bb767ba4c0ea09ef7994
+BEFORE   ?= $(or $(shell git describe --tags --abbrev=0 HEAD^ 2>/dev/null),$(UNTAGGED))
 AXES     ?=
 OUT      ?= bin/guest.wasm
 TESTARGS ?=
@@ -28,7 +31,7 @@ RACE_PKGS  = ./kernel/... ./wal/... ./transport/... ./httpd/... ./jepsen/... ./c
 GUEST_PKGS = ./kernel/... ./wal/... ./transport/... ./httpd/...
 
 .DEFAULT_GOAL := help
-.PHONY: build run test check lint race bench cluster fuzz conformance differential acceptance sim sim-smoke sim-long sim-day corpus sweep determinism mutants mutants-long report-test report-docs shrink-mutants bench-sim guest kill powercuts disk-faults hostile build-faults versus etcd36 floors steady curves soak clean help
+.PHONY: build run test check lint race bench cluster fuzz conformance differential acceptance sim sim-smoke sim-long sim-day sim-mixed corpus sweep determinism mutants mutants-long report-test report-docs shrink-mutants bench-sim guest kill powercuts disk-faults hostile build-faults versus etcd36 floors steady curves soak clean help
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -101,6 +104,10 @@ corpus: guest ## play SEEDS (default 300) short seeds and choose of them those t
 	rm -f bin/corpus.ledger
 	bin/holdfast-sim sweep --from $(HUNTFROM) --seeds $(SEEDS) --duration 20s --resume bin/corpus.ledger
 	bin/holdfast-sim corpus --out cmd/holdfast-sim/corpus.txt bin/corpus.ledger
+
+sim-mixed: guest ## twenty seeds in which members of an earlier version (BEFORE, default the last tag) are upgraded; it fails unless each version led the other, and so on
+	GO=$(GO) .ci/guest-before $(BEFORE) bin/guest-before.wasm
+	bin/holdfast-sim sweep --from $(FROM) --seeds 20 --duration 20s --before bin/guest-before.wasm
 
 determinism: guest ## fifty seeds from FROM, each played twice and compared step by step
 	bin/holdfast-sim determinism --from $(FROM) --seeds 50 --duration 20s

@@ -19,6 +19,7 @@ import (
 type Decisions struct {
 	Seed   uint64
 	Module string // ModuleHash of the guest that it was made with
+	Before string // of the earlier version's; empty: there was none
 	Commit string // of the simulator; empty or "unknown": nobody knows
 	Plan   Plan
 	Faults []Fault
@@ -43,6 +44,7 @@ type decisionHead struct {
 	Format string `json:"format"`
 	Seed   string `json:"seed"`
 	Module string `json:"module"`
+	Before string `json:"before,omitempty"`
 	Commit string `json:"commit,omitempty"`
 	Plan   Plan   `json:"plan"`
 }
@@ -66,7 +68,7 @@ func (e *decisionEnd) sum(before *xxhash.Digest) string {
 func (d *Decisions) Write(w io.Writer) error {
 	var b bytes.Buffer
 	enc, sum := json.NewEncoder(&b), xxhash.New()
-	err := enc.Encode(decisionHead{Format: decisionsFormat, Seed: fmt.Sprintf("0x%x", d.Seed), Module: d.Module, Commit: d.Commit, Plan: d.Plan})
+	err := enc.Encode(decisionHead{Format: decisionsFormat, Seed: fmt.Sprintf("0x%x", d.Seed), Module: d.Module, Before: d.Before, Commit: d.Commit, Plan: d.Plan})
 	for i := range d.Faults {
 		err = errors.Join(err, enc.Encode(&d.Faults[i]))
 	}
@@ -152,7 +154,7 @@ func (d *Decisions) readHead(text []byte) error {
 	if err != nil {
 		return fmt.Errorf("seed %q: %w", head.Seed, err)
 	}
-	d.Seed, d.Module, d.Commit, d.Plan = seed, head.Module, head.Commit, head.Plan
+	d.Seed, d.Module, d.Before, d.Commit, d.Plan = seed, head.Module, head.Before, head.Commit, head.Plan
 	return nil
 }
 

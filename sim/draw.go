@@ -33,6 +33,7 @@ const (
 	forLoss      purpose = "loss"       // whether a lossy link loses a segment; entity: link
 	forFlaky     purpose = "flaky"      // whether a flaky link breaks a connection; entity: link
 	forGiveUp    purpose = "give-up"    // how long a kernel sends again to a machine that is off; entity: link
+	forUpgrades  purpose = "upgrades"   // when a member is upgraded; entity: machine
 )
 
 // at returns 64 evenly distributed bits.

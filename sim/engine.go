@@ -8,33 +8,43 @@ import (
 	"github.com/tetratelabs/wazero"
 )
 
-// Engine is a guest module that is ready to run, with the host's functions around it. To get it ready costs as much as a
+// Engine is a guest module that is ready to run, and maybe one of an earlier version beside it, with the host's functions around
+// them. To get it ready costs as much as a
 // short run; an Engine is for several runs, one after the other. What a run leaves in it is nothing: each process is an
 // instance of its own.
 type Engine struct {
 	hash    string // of the module
 	runtime wazero.Runtime
 	module  wazero.CompiledModule
-	cache   wazero.CompilationCache
-	memory  memories
-	world   *world // of the present run, whose processes make the host calls
-	lost    bool   // a process of a run did not give the baton back
+	// before is the module of an earlier version, beforeHash names it; nil, empty: there is none.
+	before     wazero.CompiledModule
+	beforeHash string
+	cache      wazero.CompilationCache
+	memory     memories
+	world      *world // of the present run, whose processes make the host calls
+	lost       bool   // a process of a run did not give the baton back
 }
 
-// NewEngine compiles a module, or takes it from the directory of compiled ones; that may be empty.
-func NewEngine(ctx context.Context, module []byte, cacheDir string) (*Engine, error) {
-	e := &Engine{hash: ModuleHash(module)}
-	if cacheDir != "" {
-		cache, err := wazero.NewCompilationCacheWithDir(cacheDir)
+// NewEngine compiles the modules of the options, Module and, if there is one, Before, or takes them from CacheDir.
+func NewEngine(ctx context.Context, o *Options) (*Engine, error) {
+	e := &Engine{hash: ModuleHash(o.Module)}
+	if o.CacheDir != "" {
+		cache, err := wazero.NewCompilationCacheWithDir(o.CacheDir)
 		if err != nil {
-			return nil, fmt.Errorf("compilation cache: %s: %w; name another directory", cacheDir, err)
+			return nil, fmt.Errorf("compilation cache: %s: %w; name another directory", o.CacheDir, err)
 		}
 		e.cache = cache
 	}
 	e.runtime = wazero.NewRuntimeWithConfig(ctx, runtimeConfig(e.cache))
 	var err error
-	if e.module, err = e.runtime.CompileModule(ctx, module); err != nil {
+	if e.module, err = e.runtime.CompileModule(ctx, o.Module); err != nil {
 		return nil, errors.Join(fmt.Errorf("%w: compile: %w; build it with make guest", ErrModule, err), e.Close(ctx))
+	}
+	if len(o.Before) > 0 {
+		if e.before, err = e.runtime.CompileModule(ctx, o.Before); err != nil {
+			return nil, errors.Join(fmt.Errorf("%w: compile the earlier version: %w; build it with make sim-mixed", ErrModule, err), e.Close(ctx))
+		}
+		e.beforeHash = ModuleHash(o.Before)
 	}
 	if err := errors.Join(e.exportWASI(ctx), e.exportHostCalls(ctx)); err != nil {
 		return nil, errors.Join(fmt.Errorf("host functions: %w", err), e.Close(ctx))
@@ -42,8 +52,10 @@ func NewEngine(ctx context.Context, module []byte, cacheDir string) (*Engine, er
 	return e, nil
 }
 
-// Hash is the module's, as [ModuleHash] gives it.
-func (e *Engine) Hash() string { return e.hash }
+// Runs tells whether the engine has the modules that a run is asked for with.
+func (e *Engine) Runs(o *Options) bool {
+	return e.hash == ModuleHash(o.Module) && (len(o.Before) == 0 || e.beforeHash == ModuleHash(o.Before))
+}
 
 // Lost tells that a run was given up while one of its processes computed without a host call, which nothing can interrupt:
 // it still does. No further run is possible, and the process of the host had better end.

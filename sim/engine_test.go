@@ -14,7 +14,7 @@ func TestEngineKeepsNothing(t *testing.T) {
 	alone, err := Run(t.Context(), o)
 	require.NoError(t, err)
 
-	o.Engine, err = NewEngine(t.Context(), toy, cacheDir)
+	o.Engine, err = NewEngine(t.Context(), &o)
 	require.NoError(t, err)
 	defer func() { require.NoError(t, o.Engine.Close(t.Context())) }()
 	for range 2 {
@@ -38,6 +38,6 @@ func TestEngineOfAnotherModule(t *testing.T) {
 	o.Module, o.Engine.lost = toy, true
 	_, err = Run(t.Context(), o)
 	require.ErrorIs(t, err, ErrOptions)
-	_, err = NewEngine(t.Context(), []byte("no module"), "")
+	_, err = NewEngine(t.Context(), &Options{Module: []byte("no module")})
 	require.ErrorIs(t, err, ErrModule)
 }

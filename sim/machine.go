@@ -29,9 +29,11 @@ type machine struct {
 	// incarnation counts the processes that were started here, from 1.
 	incarnation int
 	proc        *process // nil: nothing runs
-	syncs       uint64   // fsyncs so far, the counter of their durations
-	basePPM     int64    // the rate error of its clock while no fault changes it
-	cond        health
+	// earlierLives is how many of the first of them were of the earlier version.
+	earlierLives int
+	syncs        uint64 // fsyncs so far, the counter of their durations
+	basePPM      int64  // the rate error of its clock while no fault changes it
+	cond         health
 	// endsItself allows the process to exit with status 0.
 	endsItself bool
 	output     lines
@@ -45,6 +47,8 @@ var errKilled = errors.New("killed")
 type process struct {
 	m         *machine
 	baton     *baton
+	earlier   bool  // its module is that of the earlier version
+	tookRole  bool  // it has noted a role; meaningful in a run of mixed versions
 	local     int64 // its virtual time: the world's, plus what it has used up in this turn
 	wakeAt    int64 // when its next turn is planned; meaningful if planned
 	planned   bool
@@ -65,12 +69,13 @@ type process struct {
 func (m *machine) start() {
 	m.incarnation++
 	m.output = lines{}
-	p := &process{m: m, local: m.w.now}
+	p := &process{m: m, local: m.w.now, earlier: m.earlier()}
+	p.mixedStart()
 	p.baton = newBaton(p.run)
 	p.sockets.init()
 	p.door.fd = -1
 	m.proc = p
-	p.step(opStart, uint64(m.incarnation), 0, 0, nil)
+	p.step(opStart, uint64(m.incarnation), p.version(), 0, nil)
 	p.wake(m.w.now)
 }
 
@@ -78,7 +83,7 @@ func (p *process) run() {
 	if !p.killed {
 		e := p.m.w.engine
 		ctx := e.memory.within(p.m.w.ctx)
-		mod, err := e.runtime.InstantiateModule(ctx, e.module, p.config())
+		mod, err := e.runtime.InstantiateModule(ctx, e.of(p.earlier), p.config())
 		if mod != nil {
 			err = errors.Join(err, mod.Close(ctx))
 		}

@@ -44,7 +44,7 @@ func TestMemoryBeyondTheUsual(t *testing.T) {
 func TestRunsGiveMemoriesBack(t *testing.T) {
 	o := toyOptions(6, "good")
 	var err error
-	o.Engine, err = NewEngine(t.Context(), toy, cacheDir)
+	o.Engine, err = NewEngine(t.Context(), &o)
 	require.NoError(t, err)
 	defer func() { require.NoError(t, o.Engine.Close(t.Context())) }()
 	for range 2 {

@@ -37,6 +37,7 @@ func (w *world) notedRole(p *process, text string) error {
 		return err
 	}
 	w.roles = append(w.roles, r)
+	w.mixedRole(p, r.State)
 	w.timeline.line(p.local, p.m.name, r.State, fmt.Sprintf("term %d", r.Term))
 	if p.m.cond.lost == wiped {
 		w.violate("%s: its disk was wiped, and yet it takes part again, as %s of term %d", p.m.name, r.State, r.Term)
@@ -68,6 +69,7 @@ func (w *world) notedVote(p *process, text string) error {
 	}
 	v.ReadBack = how == "read-back"
 	w.votes = append(w.votes, v)
+	w.mixedVote(p, v.ReadBack)
 	return nil
 }
 
@@ -87,6 +89,7 @@ func (w *world) notedCommit(p *process, b []byte) error {
 		c.Events = append(c.Events, committed(e))
 	}
 	w.commits = append(w.commits, c)
+	w.mixedCommit(p, c.Restored)
 	return nil
 }
 

@@ -28,13 +28,15 @@ var (
 	ErrModule = errors.New("bad module")
 )
 
-// Options is what a run is asked for. Seed, Nodes, Duration, Workloads, Faults, OpsPerSecond, Pace and Module decide all that happens, or else
-// Decisions and Module; the rest only says what is written where.
+// Options is what a run is asked for. Seed, Nodes, Duration, Workloads, Faults, OpsPerSecond, Pace, Module and Before decide all
+// that happens, or else Decisions and the two modules; the rest only says what is written where.
 type Options struct {
 	Seed     uint64
 	Nodes    int           // members, MinNodes to MaxNodes
 	Duration time.Duration // virtual time during which clients work
 	Module   []byte        // the guest, as BuildGuest makes it
+	// Before is the guest of an earlier version, for a run in which members are upgraded (see Plan.Upgrades); nil: none.
+	Before []byte
 	// Workloads and Faults are names of jepsen.Workloads and of FaultKinds; nil leaves the choice to the seed. No faults at
 	// all is the empty list.
 	Workloads []string
@@ -49,7 +51,7 @@ type Options struct {
 	// written: played again it would go on.
 	UntilStep uint64
 
-	Engine   *Engine   // of Module; nil: the run makes one for itself alone
+	Engine   *Engine   // of Module and Before; nil: the run makes one for itself alone
 	CacheDir string    // of compiled modules; empty: none; not asked if there is an Engine
 	Timeline io.Writer // nil: none
 	HashLog  io.Writer // one line per step; nil: none
@@ -73,10 +75,14 @@ func (o *Options) check() error {
 	switch {
 	case len(o.Module) == 0 || len(o.Module) > MaxModuleBytes:
 		return fmt.Errorf("%w: %d bytes; expect 1 to %d", ErrModule, len(o.Module), MaxModuleBytes)
+	case len(o.Before) > MaxModuleBytes:
+		return fmt.Errorf("%w: of the earlier version: %d bytes; expect %d at most", ErrModule, len(o.Before), MaxModuleBytes)
+	case o.Decisions != nil && o.Decisions.Mixed() && len(o.Before) == 0:
+		return fmt.Errorf("%w: before: none, and the log has members of an earlier version; give its module, %s", ErrOptions, o.Decisions.Before)
 	case o.UntilStep > 0 && o.Log != nil:
 		return fmt.Errorf("%w: decision log: the run is to stop at step %d, and a log is of a whole one; leave out one of the two", ErrOptions, o.UntilStep)
-	case o.Engine != nil && (o.Engine.lost || o.Engine.hash != ModuleHash(o.Module)):
-		return fmt.Errorf("%w: engine: it is of the module %s, or lost; make one of the module to be run", ErrOptions, o.Engine.hash)
+	case o.Engine != nil && (o.Engine.lost || !o.Engine.Runs(o)):
+		return fmt.Errorf("%w: engine: it is of the module %s, or lost; make one of the modules to be run", ErrOptions, o.Engine.hash)
 	case o.Decisions != nil:
 		return o.Decisions.check()
 	case o.Nodes < MinNodes || o.Nodes > MaxNodes:

@@ -41,6 +41,11 @@ type Plan struct {
 	// Skips are operations that clients leave out; drawn plans have none.
 	Skips []Skip `json:"skips,omitempty"`
 
+	// Upgrades has for each member the time from which on it is started from the guest, and before which from that of an earlier
+	// version: 0 is from its first start on, -1 never. At that time it is killed, and started again with its disk. Empty: there
+	// is no earlier version.
+	Upgrades []int64 `json:"upgrades,omitempty"`
+
 	CalmAtNanos int64 `json:"calm_at"` // phase two: no fault from here on
 	EndNanos    int64 `json:"end_at"`  // clients begin nothing new
 }
@@ -88,7 +93,7 @@ const quietLast = 2_000_000_000
 // longestCalm is how long before a run's length the faults of a long one end.
 const longestCalm = 60_000_000_000
 
-// Derive makes the plan of a run. It depends on Seed, Nodes, Duration and Workloads only.
+// Derive makes the plan of a run. It depends on Seed, Nodes, Duration and Workloads only, and on whether there is a guest Before.
 func Derive(o Options) Plan {
 	d := draws(o.Seed)
 	pick := func(which uint64, lo, hi int64) int64 { return d.between(forOptions, which, 0, lo, hi) }
@@ -161,6 +166,9 @@ func Derive(o Options) Plan {
 		p.BulkBytes = d.between(forOptions, drawBulk, 1, 300, 3000)
 	}
 	p.Workloads = drawWork(d, o.Workloads)
+	if len(o.Before) > 0 {
+		p.Upgrades = drawUpgrades(d, &p)
+	}
 	return p
 }
 
@@ -204,7 +212,7 @@ func (p *Plan) Lines() []string {
 		work = append(work, fmt.Sprintf("%s×%d", w.Name, w.Clients))
 	}
 	k := p.Knobs
-	return []string{
+	lines := []string{
 		fmt.Sprintf("latency=%v..%v tail=%d/1000 +%v", d(p.LatencyMinNanos), d(p.LatencyMaxNanos), p.TailPerMille, d(p.TailMaxNanos)),
 		fmt.Sprintf("fsync=%v..%v wall-offset=±%v rate=±%dppm", d(p.SyncMinNanos), d(p.SyncMaxNanos), d(p.WallOffsetNanos), p.RatePPM),
 		fmt.Sprintf("election=%v tick=%v ring=%d snapshot=%d entries trailing=%d bytes segment=%d bytes",
@@ -213,6 +221,10 @@ func (p *Plan) Lines() []string {
 			strings.Join(work, ","), p.OpsPerSecond, d(p.TimeoutNanos), p.BulkBytes),
 		fmt.Sprintf("calm=%v end=%v", d(p.CalmAtNanos), d(p.EndNanos)),
 	}
+	if len(p.Upgrades) > 0 {
+		lines = append(lines, "upgrades="+p.Upgraded())
+	}
+	return lines
 }
 
 func memberName(i int) string { return fmt.Sprintf("m%d", i+1) }

@@ -53,6 +53,9 @@ func (p *Plan) check() error {
 			return fmt.Errorf("%w: plan: workload %q with %d clients; expect a known one with 1 to %d", ErrDecisions, w.Name, w.Clients, maxClients)
 		}
 	}
+	if err := p.checkUpgrades(); err != nil {
+		return err
+	}
 	if len(p.Skips) > maxSkips {
 		return fmt.Errorf("%w: plan: skips: %d of them; expect %d at most", ErrDecisions, len(p.Skips), maxSkips)
 	}

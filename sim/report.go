@@ -48,6 +48,7 @@ const FiredLimit = "limit"
 type Report struct {
 	Seed    uint64
 	Module  string // ModuleHash of the guest
+	Before  string // of the earlier version's; empty: no member was to be of one
 	Hash    uint64 // over every step
 	Verdict Verdict
 	Detail  string // what the verdict rests on, for people; may have several lines
@@ -59,7 +60,7 @@ type Report struct {
 	Checks        []jepsen.Result
 	CheckTimeouts int
 	Stats         Stats
-	Probes        map[string]int // of Probes: how often each was reached
+	Probes        map[string]int // of Probes and MixedProbes: how often each was reached
 	VirtualNanos  int64          // how far virtual time came
 	// Operations of the clients, by outcome.
 	OK, Failed, Unknown int
@@ -73,7 +74,11 @@ type Report struct {
 
 // Line is the report's last line, by which runs are compared.
 func (r *Report) Line() string {
-	return fmt.Sprintf("seed=0x%x module=%s hash=0x%016x verdict=%s", r.Seed, r.Module, r.Hash, r.Verdict)
+	modules := r.Module
+	if r.Before != "" {
+		modules += " before=" + r.Before
+	}
+	return fmt.Sprintf("seed=0x%x module=%s hash=0x%016x verdict=%s", r.Seed, modules, r.Hash, r.Verdict)
 }
 
 // ModuleHash names a guest module by its bytes: the first 16 hex digits of their SHA-256.

@@ -36,6 +36,9 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	}
 	d := decide(&o)
 	rep := &Report{Seed: d.Seed, Module: ModuleHash(o.Module), Plan: d.Plan}
+	if d.Mixed() {
+		rep.Before = ModuleHash(o.Before)
+	}
 	o.Seed = d.Seed
 	if o.Record {
 		rep.Trace = &Trace{}
@@ -86,11 +89,11 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	if err := w.judge(rep, finished); err != nil {
 		return nil, err
 	}
-	if d := o.Decisions; d != nil && d.Untouched && o.UntilStep == 0 && d.Module == rep.Module && d.Hash != rep.Hash {
+	if d := o.Decisions; d != nil && d.Untouched && o.UntilStep == 0 && d.Module == rep.Module && d.Before == rep.Before && d.Hash != rep.Hash {
 		rep.astray(d, o.Commit)
 	}
 	if o.Log != nil {
-		d.Faults, d.Module, d.Hash, d.Verdict = s.nemesis.struck, rep.Module, rep.Hash, rep.Verdict
+		d.Faults, d.Module, d.Before, d.Hash, d.Verdict = s.nemesis.struck, rep.Module, rep.Before, rep.Hash, rep.Verdict
 		d.Commit = o.Commit
 		return rep, d.Write(o.Log)
 	}

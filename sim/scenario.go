@@ -71,6 +71,7 @@ func newScenario(w *world, faults []Fault, memberArgs []string) *scenario {
 		w.at(clientStart, func() { s.start(s.client) })
 	}
 	s.nemesis = newNemesis(s, faults)
+	s.nemesis.planUpgrades()
 	w.at(w.plan.CalmAtNanos, s.calm)
 	return s
 }
@@ -81,7 +82,7 @@ func (s *scenario) start(m *machine) {
 	if m.incarnation > 0 {
 		what = "restart"
 	}
-	s.w.tell(m.name, what, fmt.Sprintf("incarnation %d", m.incarnation+1))
+	s.w.tell(m.name, what, fmt.Sprintf("incarnation %d%s", m.incarnation+1, m.startsAs()))
 	m.start()
 }
 

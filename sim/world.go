@@ -75,7 +75,7 @@ func newWorld(ctx context.Context, o *Options, plan Plan, t *trace) (*world, err
 	w.engine, w.owned = o.Engine, o.Engine == nil
 	if w.owned {
 		var err error
-		if w.engine, err = NewEngine(ctx, o.Module, o.CacheDir); err != nil {
+		if w.engine, err = NewEngine(ctx, o); err != nil {
 			return nil, err
 		}
 	}

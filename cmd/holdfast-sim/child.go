@@ -25,6 +25,7 @@ type report struct {
 	Seed    hex         `json:"seed"`
 	Nodes   int         `json:"nodes"`
 	Module  string      `json:"module"`
+	Before  string      `json:"before,omitempty"` // module of the earlier version
 	Hash    hex         `json:"hash"`
 	Verdict sim.Verdict `json:"verdict"`
 	Fired   string      `json:"fired,omitempty"`
@@ -60,7 +61,7 @@ func (h *hex) UnmarshalText(text []byte) error {
 
 func reportOf(rep *sim.Report) *report {
 	return &report{
-		Seed: hex(rep.Seed), Nodes: rep.Plan.Nodes, Module: rep.Module, Hash: hex(rep.Hash),
+		Seed: hex(rep.Seed), Nodes: rep.Plan.Nodes, Module: rep.Module, Before: rep.Before, Hash: hex(rep.Hash),
 		Verdict: rep.Verdict, Fired: rep.Fired, Detail: rep.Detail,
 		OK: rep.OK, Failed: rep.Failed, Unknown: rep.Unknown, Operations: rep.Operations,
 		Checks: len(rep.Checks), CheckTimeouts: rep.CheckTimeouts,

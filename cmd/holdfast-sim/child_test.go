@@ -51,11 +51,12 @@ func TestArgsRoundTrip(t *testing.T) {
 	for _, want := range []scenario{
 		{seed: 1, nodes: 3, duration: time.Minute, module: defaultModule},
 		{seed: 1 << 63, nodes: 7, duration: 8 * time.Second, module: "m.wasm", workloads: []string{"register", "ttl"}, faults: []string{}, ops: 50},
+		{seed: 2, nodes: 3, duration: time.Minute, module: defaultModule, before: "before.wasm"},
 		{seed: 0, nodes: 5, duration: 90 * time.Second, module: "a b.wasm", workloads: []string{}, faults: []string{"kill"}},
 	} {
 		var got scenario
 		c := &cli.Command{
-			Name: "run", Flags: append(append(seedFlags(), scenarioFlags(3, defaultDuration)...), moduleFlags()...),
+			Name: "run", Flags: append(append(seedFlags(), scenarioFlags(3, defaultDuration)...), append(moduleFlags(), beforeFlags()...)...),
 			Action: func(_ context.Context, c *cli.Command) (err error) {
 				if got, err = readScenario(c); err == nil {
 					got.seed, err = readSeed(c, "seed")

@@ -31,11 +31,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	worker := sub("worker", "carry out the command lines that come in, a line of JSON each", work)
 	worker.Hidden = true // for sweep, mutants and bench
-	replay := sub("replay", "play a decision log again, as it was written or edited", replayLog, replayFlags(), moduleFlags(), outputFlags())
-	shrunk := sub("shrink", "take away from a failing run's decision log whatever its failure does not need", shrinkLog, replayFlags(), shrinkFlags(), moduleFlags())
+	replay := sub("replay", "play a decision log again, as it was written or edited", replayLog, replayFlags(), moduleFlags(), beforeFlags(), outputFlags())
+	shrunk := sub("shrink", "take away from a failing run's decision log whatever its failure does not need", shrinkLog, replayFlags(), shrinkFlags(), moduleFlags(), beforeFlags())
 	prove := sub("shrunk", "shrink the logs that mutants --keep has left, and see that they are as small as they should be", proveShrinking, shrunkFlags(), moduleFlags())
 	replay.ArgsUsage, shrunk.ArgsUsage, prove.ArgsUsage = "FILE", "FILE", "DIRECTORY"
-	report := sub("report", "play a decision log and tell it: the story as text, and a page with a picture", reportLog, reportFlags(), replayFlags(), moduleFlags())
+	report := sub("report", "play a decision log and tell it: the story as text, and a page with a picture", reportLog, reportFlags(), replayFlags(), moduleFlags(), beforeFlags())
 	report.ArgsUsage = "FILE"
 	diff := sub("diff", "tell where two decision logs part and, with modules, where the runs do", diffLogs, diffFlags())
 	diff.ArgsUsage = "A [B]"
@@ -49,11 +49,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		Action:         noCommand,
 		Commands: []*cli.Command{
 			sub("run", "play one seed once; the last line and the exit status give the verdict", runOnce,
-				seedFlags(), scenarioFlags(3, defaultDuration), moduleFlags(), outputFlags()),
+				seedFlags(), scenarioFlags(3, defaultDuration), moduleFlags(), beforeFlags(), outputFlags()),
 			sub("smoke", "play one seed twice and hold the second run against the first, step by step", runTwice,
-				seedFlags(), scenarioFlags(3, defaultDuration), moduleFlags(), quietFlags()),
+				seedFlags(), scenarioFlags(3, defaultDuration), moduleFlags(), beforeFlags(), quietFlags()),
 			sub("sweep", "play many seeds, in processes that each play one after the other, and add up what happened", sweepSeeds,
-				manyFlags(), sweepFlags(), scenarioFlags(0, sweepDuration), moduleFlags()),
+				manyFlags(), sweepFlags(), scenarioFlags(0, sweepDuration), moduleFlags(), beforeFlags()),
 			corpus,
 			replay,
 			shrunk,
@@ -61,7 +61,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 			report,
 			diff,
 			sub("determinism", "play many seeds as smoke does, each in a process of its own; stop at the first that differs", proveDeterminism,
-				manyFlags(), scenarioFlags(0, determinismDuration), moduleFlags()),
+				manyFlags(), scenarioFlags(0, determinismDuration), moduleFlags(), beforeFlags()),
 			sub("mutants", "build the guest with each of the planted faults and see that seeds find it", huntMutants,
 				mutantFlags(), scenarioFlags(0, mutantDuration), moduleFlags()),
 			sub("bench", "measure virtual seconds per CPU second, at work and idle", measure, moduleFlags()),

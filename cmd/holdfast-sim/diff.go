@@ -16,7 +16,7 @@ import (
 func diffFlags() []cli.Flag {
 	flags := moduleFlags()
 	flags[0] = &cli.StringFlag{Name: "module", Usage: "play both logs with this guest, a `FILE`, and tell where the runs part (default: the logs are compared, and not played)"}
-	return append(flags,
+	return append(append(flags, beforeFlags()...),
 		&cli.StringFlag{Name: "other", Usage: "play the second log with this guest, a `FILE` (default: that of --module); one log is enough then: it is played with both"},
 		&cli.BoolFlag{Name: "other-module", Usage: "play logs although they were made with other modules"},
 	)
@@ -27,6 +27,7 @@ type side struct {
 	name, file string
 	log        *sim.Decisions
 	module     []byte
+	before     []byte // of the earlier version; nil: none
 }
 
 // diffLogs tells where two decision logs part and, if it is given modules, where the runs do. Whether they do is an answer, and
@@ -37,7 +38,7 @@ func diffLogs(ctx context.Context, c *cli.Command, stdout, _ io.Writer) (int, er
 		return 0, err
 	}
 	for _, s := range []*side{a, b} {
-		fmt.Fprintf(stdout, "%s  %s: seed=0x%x module=%s commit=%s nodes=%d faults=%d%s\n", s.name, s.file, s.log.Seed, s.log.Module, orUnknown(s.log.Commit),
+		fmt.Fprintf(stdout, "%s  %s: seed=0x%x module=%s commit=%s nodes=%d faults=%d%s\n", s.name, s.file, s.log.Seed, recordedModules(s.log), orUnknown(s.log.Commit),
 			s.log.Plan.Nodes, len(s.log.Faults), recordedEnd(s.log))
 	}
 	changes := decisionChanges(a.log, b.log)
@@ -51,6 +52,13 @@ func diffLogs(ctx context.Context, c *cli.Command, stdout, _ io.Writer) (int, er
 		return 0, nil
 	}
 	return 0, compareRuns(ctx, c, a, b, stdout)
+}
+
+func recordedModules(d *sim.Decisions) string {
+	if d.Before != "" {
+		return d.Module + " before=" + d.Before
+	}
+	return d.Module
 }
 
 func recordedEnd(d *sim.Decisions) string {
@@ -85,6 +93,12 @@ func readSides(c *cli.Command) (a, b *side, err error) {
 			continue
 		}
 		if s.module, err = readModule(name); err != nil {
+			return nil, nil, err
+		}
+		if s.before, err = readBefore(c.String("before")); err == nil {
+			err = sameBefore(c, s.log, s.before)
+		}
+		if err != nil {
 			return nil, nil, err
 		}
 		if c.IsSet("other") || c.Bool("other-module") {

@@ -59,7 +59,7 @@ func (s *side) play(ctx context.Context, c *cli.Command, want func(*sim.Options)
 	}
 	log := *s.log
 	log.Untouched = false // it may be of another module; what it once came to is not asked
-	o.Decisions, o.Module, o.Commit = &log, s.module, commit()
+	o.Decisions, o.Module, o.Before, o.Commit = &log, s.module, s.before, commit()
 	want(&o)
 	rep, err := withinWall(ctx, c, o)
 	if err != nil {

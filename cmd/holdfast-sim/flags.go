@@ -46,9 +46,10 @@ type scenario struct {
 	ops               int64         // operations a virtual second, 0: drawn
 	pace              time.Duration // between two faults, 0: drawn
 	module            string
+	before            string // module of an earlier version; empty: none
 	cache             string // empty: the user's
 	wall              time.Duration
-	// decisions names a decision log that is played instead of what a seed draws; of the rest only the module, the cache and the
+	// decisions names a decision log that is played instead of what a seed draws; of the rest only the modules, the cache and the
 	// wall time count then.
 	decisions string
 	// wants are the probes for which the seed is in the corpus; nil: it is not.
@@ -101,7 +102,7 @@ func manyFlags() []cli.Flag {
 func readScenario(c *cli.Command) (scenario, error) {
 	s := scenario{
 		nodes: c.Int("nodes"), duration: c.Duration("duration"), ops: c.Int64("ops"), pace: c.Duration("pace"),
-		module: c.String("module"), cache: c.String("cache"), wall: c.Duration("wall"),
+		module: c.String("module"), before: c.String("before"), cache: c.String("cache"), wall: c.Duration("wall"),
 	}
 	if s.nodes != 0 || c.Name == "run" || c.Name == "smoke" {
 		if s.nodes < sim.MinNodes || s.nodes > sim.MaxNodes {
@@ -184,7 +185,7 @@ func (s scenario) command() string {
 // args gives the flags that play the scenario with its command or smoke, those at their defaults left out.
 func (s scenario) args() []string {
 	if s.decisions != "" {
-		return []string{"--module", s.module, "--other-module", s.decisions}
+		return append(s.withBefore("--module", s.module, "--other-module"), s.decisions)
 	}
 	return append([]string{"--seed", fmt.Sprintf("0x%x", s.seed)}, s.flags()...)
 }
@@ -212,16 +213,26 @@ func (s scenario) flags() []string {
 	if s.module != defaultModule {
 		args = append(args, "--module", s.module)
 	}
+	return s.withBefore(args...)
+}
+
+// withBefore adds the flag of the earlier version, if there is one.
+func (s scenario) withBefore(args ...string) []string {
+	if s.before != "" {
+		args = append(args, "--before", s.before)
+	}
 	return args
 }
 
-// options makes the simulator's options of the scenario, whose module it reads.
+// options makes the simulator's options of the scenario, whose modules it reads.
 func (s scenario) options() (sim.Options, error) {
 	o, err := s.cached()
 	if err != nil {
 		return o, err
 	}
-	o.Module, err = readModule(s.module)
+	if o.Module, err = readModule(s.module); err == nil {
+		o.Before, err = readBefore(s.before)
+	}
 	return o, err
 }
 

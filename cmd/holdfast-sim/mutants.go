@@ -255,7 +255,7 @@ func (h *hunt) tell(q *quarry) error {
 	if err := os.WriteFile(name, q.red.log, 0o644); err != nil {
 		return fmt.Errorf("keep what caught %s: %w", q.row.ID, err)
 	}
-	_, err := fmt.Fprintf(h.stdout, "  %s\n", replayCommand(name, q.red.scenario.module))
+	_, err := fmt.Fprintf(h.stdout, "  %s\n", replayCommand(name, q.red.scenario))
 	return err
 }
 

@@ -3,8 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-
-	"holdfast/sim"
 )
 
 // probes adds up which rare states the seeds of a sweep reached.
@@ -28,10 +26,10 @@ func (p probes) add(seed uint64, reached map[string]int) {
 	}
 }
 
-// missing names the probes that no seed reached.
-func (p probes) missing() []string {
+// missing names those of some probes that no seed reached.
+func (p probes) missing(names []string) []string {
 	var out []string
-	for _, name := range sim.Probes() {
+	for _, name := range names {
 		if p[name] == nil {
 			out = append(out, fmt.Sprintf("probe %q: never reached; more seeds, or options that lean towards it", name))
 		}
@@ -40,9 +38,9 @@ func (p probes) missing() []string {
 }
 
 // write writes the table: probe, seeds, times.
-func (p probes) write(w io.Writer) {
+func (p probes) write(w io.Writer, names []string) {
 	fmt.Fprintf(w, "%-48s %8s %8s  %s\n", "probe", "seeds", "times", "first seed")
-	for _, name := range sim.Probes() {
+	for _, name := range names {
 		v := p[name]
 		if v == nil {
 			fmt.Fprintf(w, "  %-46s %8d %8d  never reached\n", name, 0, 0)

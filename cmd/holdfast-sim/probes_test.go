@@ -25,7 +25,7 @@ func TestProbesOfASweep(t *testing.T) {
 	assert.Equal(t, &visits{seeds: 1, times: 2, first: 0x12}, p[names[1]])
 	assert.Equal(t, &visits{seeds: 3, times: 6, first: 0x10}, p[names[3]])
 	var out bytes.Buffer
-	p.write(&out)
+	p.write(&out, names)
 	assert.Equal(t, 1+len(names), bytes.Count(out.Bytes(), []byte("\n")))
 	assert.Contains(t, out.String(), names[0])
 	assert.Contains(t, out.String(), "never reached\n")
@@ -42,4 +42,6 @@ func TestProbesOfASweep(t *testing.T) {
 	assert.Contains(t, lacking[0], names[0])
 	sw.everyProbe = false
 	assert.Empty(t, sw.lacking())
+	sw.scenario.before = "before.wasm"
+	assert.Len(t, sw.lacking(), len(sim.MixedProbes()), "versions that have nothing to do with each other show nothing")
 }

@@ -24,7 +24,7 @@ func replayLog(ctx context.Context, c *cli.Command, stdout, stderr io.Writer) (i
 	if err != nil {
 		return 0, err
 	}
-	same := sim.ModuleHash(o.Module) == d.Module
+	same := sim.ModuleHash(o.Module) == d.Module && (!d.Mixed() || sim.ModuleHash(o.Before) == d.Before)
 	if d.Untouched {
 		fmt.Fprintf(stdout, "log untouched: recorded with commit=%s hash=0x%016x verdict=%s\n", orUnknown(d.Commit), d.Hash, d.Verdict)
 	} else {
@@ -41,7 +41,7 @@ func replayLog(ctx context.Context, c *cli.Command, stdout, stderr io.Writer) (i
 
 // replayed reads the flags of a command that plays a log: with the log's own module, unless another one is wanted.
 func replayed(c *cli.Command, d *sim.Decisions) (scenario, sim.Options, error) {
-	s := scenario{seed: d.Seed, nodes: d.Plan.Nodes, module: c.String("module"), cache: c.String("cache"), wall: c.Duration("wall")}
+	s := scenario{seed: d.Seed, nodes: d.Plan.Nodes, module: c.String("module"), before: c.String("before"), cache: c.String("cache"), wall: c.Duration("wall")}
 	if s.wall <= 0 {
 		return s, sim.Options{}, usagef("wall: %v; choose a time above nought", s.wall)
 	}
@@ -50,7 +50,7 @@ func replayed(c *cli.Command, d *sim.Decisions) (scenario, sim.Options, error) {
 		return s, o, err
 	}
 	o.Decisions = d
-	return s, o, sameModule(c, d, o.Module)
+	return s, o, sameModules(c, d, &o)
 }
 
 func readLog(c *cli.Command) (*sim.Decisions, error) {
@@ -77,13 +77,13 @@ func openLog(name string) (*sim.Decisions, error) {
 	return d, nil
 }
 
-// sameModule refuses to play a log with another module than it was made with, unless that is asked for.
-func sameModule(c *cli.Command, d *sim.Decisions, module []byte) error {
-	if hash := sim.ModuleHash(module); hash != d.Module && !c.Bool("other-module") {
+// sameModules refuses to play a log with other modules than it was made with, unless that is asked for.
+func sameModules(c *cli.Command, d *sim.Decisions, o *sim.Options) error {
+	if hash := sim.ModuleHash(o.Module); hash != d.Module && !c.Bool("other-module") {
 		return usagef("module: %s: its hash is %s and the log's is %s; name the log's module with --module, or play it with this one by --other-module",
 			c.String("module"), hash, d.Module)
 	}
-	return nil
+	return sameBefore(c, d, o.Before)
 }
 
 // whole tells whether a run came to its end: one whose checkers did not end in time did, and its hash is what it is.

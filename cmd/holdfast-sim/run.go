@@ -128,8 +128,12 @@ func printHead(w io.Writer, o *sim.Options) {
 		plan = sim.Derive(*o)
 		faults = sim.Schedule(*o, &plan)
 	}
+	modules := sim.ModuleHash(o.Module)
+	if len(plan.Upgrades) > 0 {
+		modules += " before=" + sim.ModuleHash(o.Before)
+	}
 	fmt.Fprintf(w, "seed=0x%x module=%s commit=%s nodes=%d duration=%v\n",
-		seed, sim.ModuleHash(o.Module), commit(), plan.Nodes, time.Duration(plan.EndNanos))
+		seed, modules, commit(), plan.Nodes, time.Duration(plan.EndNanos))
 	for _, line := range plan.Lines() {
 		fmt.Fprintln(w, line)
 	}

@@ -55,11 +55,7 @@ func shrinkLog(ctx context.Context, c *cli.Command, stdout, stderr io.Writer) (i
 	if err != nil {
 		return 0, err
 	}
-	module, err := readModule(c.String("module"))
-	if err == nil {
-		err = sameModule(c, d, module)
-	}
-	if err != nil {
+	if _, _, err = replayed(c, d); err != nil {
 		return 0, err
 	}
 	sh, err := readShrinking(c, c.Args().First(), d, stderr)
@@ -85,7 +81,7 @@ func shrinkLog(ctx context.Context, c *cli.Command, stdout, stderr io.Writer) (i
 	if err := os.WriteFile(out, small.log, 0o644); err != nil {
 		return 0, fmt.Errorf("write what it shrank to: %w", err)
 	}
-	fmt.Fprintf(stdout, "%s\nseed=%v module=%s hash=%v verdict=%s fired=%s\n", replayCommand(out, sh.scenario.module),
+	fmt.Fprintf(stdout, "%s\nseed=%v module=%s hash=%v verdict=%s fired=%s\n", replayCommand(out, sh.scenario),
 		text(small.report.Seed), small.report.Module, text(small.report.Hash), small.verdict(), small.fired())
 	return 0, nil
 }
@@ -130,7 +126,7 @@ func writable(name string) error {
 func readShrinking(c *cli.Command, log string, d *sim.Decisions, stderr io.Writer) (*shrinking, error) {
 	sh := &shrinking{
 		log: log, passes: c.String("passes"), budget: c.Duration("budget"), bar: newProgress(stderr),
-		scenario: scenario{seed: d.Seed, nodes: d.Plan.Nodes, module: c.String("module"), cache: c.String("cache"), wall: c.Duration("wall")},
+		scenario: scenario{seed: d.Seed, nodes: d.Plan.Nodes, module: c.String("module"), before: c.String("before"), cache: c.String("cache"), wall: c.Duration("wall")},
 	}
 	var err error
 	if sh.jobs, err = readJobs(c); err != nil {

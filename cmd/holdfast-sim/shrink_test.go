@@ -93,7 +93,7 @@ func TestShrunkBadUsage(t *testing.T) {
 func otherGuest(t *testing.T) string {
 	t.Helper()
 	name := filepath.Join(t.TempDir(), "other.wasm")
-	require.NoError(t, os.WriteFile(name, []byte("\x00asm\x01\x00\x00\x00\x00\x01\x00"), 0o600))
+	require.NoError(t, os.WriteFile(name, []byte("\x00asm\x01\x00\x00\x00\x00\x03\x01x\x00"), 0o600))
 	return name
 }
 

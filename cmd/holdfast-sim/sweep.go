@@ -30,7 +30,7 @@ func sweepFlags() []cli.Flag {
 // sweep is a range of seeds being played.
 type sweep struct {
 	scenario    scenario // of every seed, but for the seed
-	module      string   // its hash
+	module      string   // its hash, and that of the earlier version if there is one
 	corpus      []kept   // played before the range
 	from, seeds uint64
 	jobs        int
@@ -90,7 +90,7 @@ func sweepSeeds(ctx context.Context, c *cli.Command, stdout, stderr io.Writer) (
 // seedRange is what the manyFlags say.
 type seedRange struct {
 	scenario    scenario
-	module      string // its hash
+	module      string // its hash, and that of the earlier version if there is one
 	from, seeds uint64
 	jobs        int
 }
@@ -115,8 +115,7 @@ func readRange(c *cli.Command) (r seedRange, err error) {
 	if r.from+(r.seeds-1) < r.from {
 		return r, usagef("from: 0x%x: %d seeds from there go beyond 64 bits; choose a lower one", r.from, r.seeds)
 	}
-	module, err := readModule(r.scenario.module)
-	r.module = sim.ModuleHash(module)
+	r.module, err = r.scenario.hashes()
 	return r, err
 }
 
@@ -183,7 +182,7 @@ func (sw *sweep) fail(o *outcome) {
 	sw.bar.clear()
 	sw.tell(o)
 	if kept != "" {
-		fmt.Fprintf(sw.stdout, "  %s\n", replayCommand(kept, o.scenario.module))
+		fmt.Fprintf(sw.stdout, "  %s\n", replayCommand(kept, o.scenario))
 	}
 }
 
@@ -193,12 +192,12 @@ func (sw *sweep) tell(o *outcome) {
 	fmt.Fprintf(sw.stdout, "  holdfast-sim run %s\n", strings.Join(o.scenario.args(), " "))
 }
 
-func replayCommand(log, module string) string {
-	command := "holdfast-sim replay "
-	if module != defaultModule {
-		command += "--module " + module + " "
+func replayCommand(log string, s scenario) string {
+	args := []string{"holdfast-sim", "replay"}
+	if s.module != defaultModule {
+		args = append(args, "--module", s.module)
 	}
-	return command + log
+	return strings.Join(append(s.withBefore(args...), log), " ")
 }
 
 func indent(text string) string {
@@ -227,6 +226,11 @@ func keepFailure(dir string, o *outcome) (string, error) {
 func (sw *sweep) conclude(interrupted error) int {
 	t := &sw.totals
 	t.write(sw.stdout)
+	names := sim.Probes()
+	if sw.scenario.before != "" {
+		names = append(names, sim.MixedProbes()...)
+	}
+	t.probes.write(sw.stdout, names)
 	if n := uint64(t.played()); n < sw.all() {
 		fmt.Fprintf(sw.stdout, "%d of %d seeds were played\n", n, sw.all())
 	}
@@ -262,7 +266,7 @@ func (sw *sweep) lacking() []string {
 	}
 	lacking := append(missing(t.decided()), sw.requirements()...)
 	if sw.everyProbe {
-		lacking = append(lacking, t.probes.missing()...)
+		lacking = append(lacking, t.probes.missing(sim.Probes())...)
 	}
 	return lacking
 }
@@ -276,7 +280,11 @@ func (sw *sweep) requirements() []string {
 	case sw.totals.played() < requiredFrom:
 		fmt.Fprintf(sw.stdout, "requirements: none of fewer than %d seeds\n", requiredFrom)
 	default:
-		return missing(sw.totals.facts()...)
+		lacking := missing(sw.totals.facts()...)
+		if sw.scenario.before != "" {
+			lacking = append(lacking, sw.totals.probes.missing(sim.MixedProbes())...)
+		}
+		return lacking
 	}
 	return nil
 }

@@ -170,5 +170,4 @@ func (t *totals) write(w io.Writer) {
 	for _, kind := range sim.FaultKinds() {
 		row("  "+kind, "%d", t.faults[kind])
 	}
-	t.probes.write(w)
 }

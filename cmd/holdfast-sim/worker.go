@@ -54,7 +54,7 @@ func work(ctx context.Context, c *cli.Command, stdout, _ io.Writer) (code int, e
 	}
 }
 
-// engineShelf keeps the engine of the module that was run last: the next run is most likely of the same.
+// engineShelf keeps the engine of the modules that were run last: the next run is most likely of the same.
 type engineShelf struct{ engine *sim.Engine }
 
 type shelfKey struct{}
@@ -65,12 +65,12 @@ func shelved(ctx context.Context, o *sim.Options) (*sim.Engine, error) {
 	if !ok {
 		return nil, nil
 	}
-	if s.engine != nil && s.engine.Hash() == sim.ModuleHash(o.Module) {
+	if s.engine != nil && s.engine.Runs(o) {
 		return s.engine, nil
 	}
 	err := s.clear(ctx)
 	if err == nil {
-		s.engine, err = sim.NewEngine(ctx, o.Module, o.CacheDir)
+		s.engine, err = sim.NewEngine(ctx, o)
 	}
 	return s.engine, err
 }

@@ -29,7 +29,7 @@ type workers struct {
 
 // worker is such a process.
 type worker struct {
-	module  string
+	modules [2]string
 	cmd     *exec.Cmd
 	stdin   io.WriteCloser
 	answers *json.Decoder
@@ -56,7 +56,7 @@ func (ws *workers) play(ctx context.Context, s scenario, extra ...string) outcom
 // the scenario: another takes its place.
 func (ws *workers) do(ctx context.Context, o *outcome, args []string) error {
 	for {
-		w, err := ws.take(ctx, o.scenario.module)
+		w, err := ws.take(ctx, [2]string{o.scenario.module, o.scenario.before})
 		if err != nil {
 			return err
 		}
@@ -111,12 +111,12 @@ func (w *worker) answer(limit time.Duration, done *errandDone) error {
 	return err
 }
 
-// take returns an idle worker that has the module, or a new one in the place of an idle one that has not.
-func (ws *workers) take(ctx context.Context, module string) (*worker, error) {
+// take returns an idle worker that has the modules, or a new one in the place of an idle one that has not.
+func (ws *workers) take(ctx context.Context, modules [2]string) (*worker, error) {
 	ws.mu.Lock()
 	defer ws.mu.Unlock()
 	for i, w := range ws.idle {
-		if w.module == module {
+		if w.modules == modules {
 			ws.idle = append(ws.idle[:i], ws.idle[i+1:]...)
 			return w, nil
 		}
@@ -126,15 +126,15 @@ func (ws *workers) take(ctx context.Context, module string) (*worker, error) {
 		ws.idle = ws.idle[1:]
 		_ = w.end() // how it ends says nothing about the runs, which have been answered for
 	}
-	return startWorker(ctx, module)
+	return startWorker(ctx, modules)
 }
 
-func startWorker(ctx context.Context, module string) (*worker, error) {
+func startWorker(ctx context.Context, modules [2]string) (*worker, error) {
 	program, err := os.Executable()
 	if err != nil {
 		return nil, fmt.Errorf("find this program: %w", err)
 	}
-	w := &worker{module: module, cmd: exec.CommandContext(ctx, program, "worker"), stderr: &tail{max: maxKeptOutput}}
+	w := &worker{modules: modules, cmd: exec.CommandContext(ctx, program, "worker"), stderr: &tail{max: maxKeptOutput}}
 	w.cmd.Stderr = w.stderr
 	if w.stdin, err = w.cmd.StdinPipe(); err != nil {
 		return nil, fmt.Errorf("start a worker: %w", err)

@@ -11,7 +11,7 @@ import (
 func clone(d *sim.Decisions) *sim.Decisions {
 	c := *d
 	c.Faults = slices.Clone(d.Faults)
-	c.Plan.Workloads, c.Plan.Skips = slices.Clone(d.Plan.Workloads), slices.Clone(d.Plan.Skips)
+	c.Plan.Workloads, c.Plan.Skips, c.Plan.Upgrades = slices.Clone(d.Plan.Workloads), slices.Clone(d.Plan.Skips), slices.Clone(d.Plan.Upgrades)
 	c.Hash, c.Verdict, c.Untouched = 0, "", false
 	return &c
 }
@@ -24,6 +24,27 @@ func withFaults(d *sim.Decisions, keep []int) *sim.Decisions {
 		c.Faults = append(c.Faults, d.Faults[i])
 	}
 	return c
+}
+
+// fewerUpgrades makes logs in which all members are of one version, or one more is not upgraded: because it is of the present
+// version from the start, or is of the earlier one to the end.
+func fewerUpgrades(d *sim.Decisions) []*sim.Decisions {
+	if !d.Mixed() {
+		return nil
+	}
+	one := clone(d)
+	one.Plan.Upgrades, one.Before = nil, ""
+	out := []*sim.Decisions{one}
+	for i, at := range d.Plan.Upgrades {
+		for _, instead := range []int64{0, sim.Never} {
+			if at > 0 || at < instead {
+				c := clone(d)
+				c.Plan.Upgrades[i] = instead
+				out = append(out, c)
+			}
+		}
+	}
+	return out
 }
 
 // clients lists all clients, each by the place of its workload.
@@ -190,6 +211,9 @@ func fewerMembers(d *sim.Decisions) []*sim.Decisions {
 	for nodes := sim.MinNodes; nodes < d.Plan.Nodes; nodes++ {
 		gone, moved := clone(d), clone(d)
 		gone.Plan.Nodes, moved.Plan.Nodes = nodes, nodes
+		if len(d.Plan.Upgrades) > 0 {
+			gone.Plan.Upgrades, moved.Plan.Upgrades = gone.Plan.Upgrades[:nodes], moved.Plan.Upgrades[:nodes]
+		}
 		gone.Faults = slices.DeleteFunc(gone.Faults, func(f sim.Fault) bool {
 			return memberNumber(f.Member) > nodes || memberNumber(f.Other) > nodes
 		})
@@ -231,6 +255,11 @@ func lessTime(d *sim.Decisions) []*sim.Decisions {
 	last := int64(firstCalm)
 	for i := range d.Faults {
 		last = max(last, d.Faults[i].At+d.Faults[i].For+1)
+	}
+	for _, at := range d.Plan.Upgrades {
+		if at < d.Plan.CalmAtNanos { // else it is never upgraded
+			last = max(last, at+1)
+		}
 	}
 	var out []*sim.Decisions
 	add := func(calm, end int64) {

@@ -71,6 +71,7 @@ var passes = []struct {
 	shrink func(*work)
 }{
 	{"faults", func(w *work) { w.minimise(len(w.best.Faults), withFaults) }},
+	{"upgrades", func(w *work) { w.descend(fewerUpgrades) }},
 	{"clients", func(w *work) { w.minimise(len(clients(w.best)), withClients) }},
 	{"clients, with other seeds", func(w *work) { w.descend(fewerClientsRedrawn) }},
 	{"operations", func(w *work) {

@@ -157,6 +157,30 @@ func TestLeavesOutOperations(t *testing.T) {
 	assert.NoError(t, readBack(res.Decisions))
 }
 
+// Upgrades go that a failure does not need, and where it needs none, all members are of one version.
+func TestLeavesUpgrades(t *testing.T) {
+	d := drawn(3, 5)
+	d.Before, d.Plan.Upgrades = "before", []int64{5e9, sim.Never, 6e9, 0, 7e9}
+	need := func(fails func(c *sim.Decisions) bool) *sim.Decisions {
+		res, err := Shrinker{Test: func(_ context.Context, c *sim.Decisions) (Outcome, error) {
+			require.NoError(t, readBack(c))
+			return Outcome{Fails: fails(c)}, nil
+		}}.Run(t.Context(), d)
+		require.NoError(t, err)
+		return res.Decisions
+	}
+	small := need(func(*sim.Decisions) bool { return true })
+	assert.Empty(t, small.Plan.Upgrades)
+	assert.Empty(t, small.Before)
+	small = need(func(c *sim.Decisions) bool {
+		return c.Mixed() && c.Plan.Upgrades[2] > 0 && c.Plan.Upgrades[1] == sim.Never
+	})
+	assert.Equal(t, []int64{0, sim.Never, 6e9}, small.Plan.Upgrades)
+	assert.Equal(t, "before", small.Before)
+	assert.Greater(t, small.Plan.CalmAtNanos, int64(6e9))
+	assert.Equal(t, []int64{5e9, sim.Never, 6e9, 0, 7e9}, d.Plan.Upgrades, "the log given stays as it is")
+}
+
 // What is taken away is told as it goes.
 func TestTells(t *testing.T) {
 	var told []string

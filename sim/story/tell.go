@@ -103,11 +103,15 @@ func (t *teller) facts() []string {
 	for _, w := range rep.Plan.Workloads {
 		work = append(work, fmt.Sprintf("%s×%d", w.Name, w.Clients))
 	}
-	return []string{
+	facts := []string{
 		fmt.Sprintf("seed 0x%x, module %s, hash 0x%016x", rep.Seed, rep.Module, rep.Hash),
 		fmt.Sprintf("clients: %s; operations: %d ok, %d failed, %d unknown; leader changes: %d; snapshots installed: %d",
 			strings.Join(work, ", "), rep.OK, rep.Failed, rep.Unknown, rep.Stats.LeaderChanges, rep.Stats.Installs),
 	}
+	if rep.Before != "" {
+		facts = append(facts, fmt.Sprintf("upgraded from an earlier version, module %s: %s", rep.Before, rep.Plan.Upgraded()))
+	}
+	return facts
 }
 
 // count is a number with its noun.
@@ -188,6 +192,8 @@ func (t *teller) acts() {
 			}
 		case "dark":
 			t.add(a.At, "process", "%s loses its power (%s).", a.Who, a.Detail)
+		case "upgrade":
+			t.add(a.At, "process", "%s is upgraded: %s.", a.Who, a.Detail)
 		case "restart":
 			t.add(a.At, "process", "%s starts again (%s).", a.Who, a.Detail)
 		case "rot":
