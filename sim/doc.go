@@ -39,7 +39,8 @@
 // one the nemesis plays the faults while clients work. Phase two is calm: all is healed, but for members whose disks were
 // destroyed. Then package jepsen's checkers are asked about the clients' history and what members noted of themselves
 // (replica.Observer); no process may have ended without an excuse; a write must have been confirmed in the stated time, and a
-// quorum read through every member that is whole. See Verdict.
+// quorum read through every member that is whole. See Verdict. With the guest of an earlier version beside the present one
+// some members begin with that, and are upgraded in phase one, with their disks (see Plan.Upgrades).
 //
 // # Limits
 //

@@ -170,8 +170,8 @@ const (
 	probeUpgradedLeader  = "upgraded member that leads"
 	probeEarlierLeads    = "earlier version leads the present one"
 	probePresentLeads    = "present version leads the earlier one"
-	probeInstallForward  = "install from the earlier version"
-	probeInstallBackward = "install by the earlier version from the present one"
+	probeInstallForward  = "install across, by the present version"
+	probeInstallBackward = "install across, by the earlier version"
 )
 
 // MixedProbes lists the names of what runs of mixed versions are asked for beside [Probes].

@@ -17,9 +17,9 @@
 //
 //	seed=0x… module=… hash=0x… verdict=ok|safety|liveness|crash|nondeterminism|timeout
 //
-// and the exit status says the verdict: 0, 10, 11, 12, 13, 14 in that order; 1 is a failure of the simulator itself, or a
-// run in which no member applied anything, 2 bad usage. A corrupt decision log, and one that was made with another module,
-// are bad usage.
+// with before=… behind the module in a run of mixed versions, and the exit status says the verdict: 0, 10, 11, 12, 13, 14 in
+// that order; 1 is a failure of the simulator itself, or a run in which no member applied anything, 2 bad usage. A corrupt
+// decision log, and one that was made with another module, or is played without that of its earlier version, are bad usage.
 //
 // Smoke and determinism compare steps: that a checker did not end in real time is told and counted there, and is ok.
 //
