@@ -7,7 +7,7 @@ import (
 )
 
 // scheduler is what the guest's runtime has changed in it: whose turn it is, and how dearly a turn is found.
-var scheduler = slices.Concat(shuffled, oneThread())
+var scheduler = slices.Concat(shuffled, ranked, oneThread())
 
 // shuffled is what lets the seed decide whose turn it is. A wasm process has one thread, and Go's goroutines switch only
 // where they block; then they take turns in the order in which they became ready, whatever the seed. Two changes let the
@@ -26,9 +26,14 @@ var shuffled = []patch.Edit{
 	}
 `,
 		New: `	if t-h < uint32(len(pp.runq)) {
-		at := h + cheaprandn(t-h+1)
-		pp.runq[t%uint32(len(pp.runq))] = pp.runq[at%uint32(len(pp.runq))]
-		pp.runq[at%uint32(len(pp.runq))].set(gp)
+		if ranks.strict {
+			ranks.joined(gp)
+			pp.runq[t%uint32(len(pp.runq))].set(gp)
+		} else {
+			at := h + cheaprandn(t-h+1)
+			pp.runq[t%uint32(len(pp.runq))] = pp.runq[at%uint32(len(pp.runq))]
+			pp.runq[at%uint32(len(pp.runq))].set(gp)
+		}
 		atomic.StoreRel(&pp.runqtail, t+1) // store-release, makes the item available for consumption
 		return
 	}
@@ -52,10 +57,18 @@ var shuffled = []patch.Edit{
 func GiveWay(n uint32) {
 	recently = 0
 	mp := getg().m
-	if getg() != mp.curg || mp.locks != 0 || mp.mallocing != 0 || mp.preemptoff != "" || cheaprandn(n) != 0 {
+	if getg() != mp.curg || mp.locks != 0 || mp.mallocing != 0 || mp.preemptoff != "" {
 		return
 	}
-	mcall(gosched_m)
+	if ranks.strict {
+		if ranks.count(mp.curg) {
+			mcall(gopreempt_m)
+		}
+		return
+	}
+	if cheaprandn(n) == 0 {
+		mcall(gosched_m)
+	}
 }
 `,
 	},

@@ -9,7 +9,8 @@ import "holdfast/sim/patch"
 //     they no longer look whether somebody holds them.
 //   - There is no other thread whose work could be stolen, or that could be woken to take some. Nor does the poller have to be
 //     asked twice before the thread goes to sleep in it.
-//   - A select need not lock its channels, hence not sort them either into the order in which that would be safe.
+//   - A select need not lock its channels, hence not sort them either into the order in which that would be safe; only lose its
+//     turn it must not.
 //   - Each change of goroutines looks at the clock, to see whether a timer is due, and a look at the clock is a call of the
 //     host. Time passes in host calls only, nanoseconds in most of them: the last reading is as good, unless the thread has
 //     been asleep or a file was synced since; but not for ever, lest goroutines that only take turns stop the clock.
@@ -107,7 +108,7 @@ func oneThread() []patch.Edit {
 		}
 	}
 `,
-			New: "",
+			New: "\tgetg().m.locks++\n",
 		},
 		{
 			Module: patch.GOROOT, File: "runtime/select.go",
@@ -119,7 +120,7 @@ func oneThread() []patch.Edit {
 		unlock(&c.lock)
 	}
 `,
-			New: "",
+			New: "\tgetg().m.locks--\n",
 		},
 		{
 			Module: patch.GOROOT, File: "runtime/select.go",
@@ -140,7 +141,7 @@ func oneThread() []patch.Edit {
 		unlock(&lastc.lock)
 	}
 `,
-			New: "",
+			New: "\tgetg().m.locks--\n",
 		},
 		{
 			Module: patch.GOROOT, File: "runtime/os_wasip1.go",

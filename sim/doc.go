@@ -45,8 +45,8 @@
 // # Limits
 //
 // Not shown, whatever the seed: data races, preemption between plain statements (the guest's goroutines switch where they
-// block, and by a change to their runtime where they read the clock or sync, in an order of the seed's), the kernel's TCP,
-// real fsync, what computing costs. A disk hangs for the whole process, not for one thread; a full one answers EIO; a rename
+// block, and by a change to their runtime where they read the clock or sync, or make a higher one ready, in an order of the
+// seed's), the kernel's TCP, real fsync, what computing costs. A disk hangs for the whole process, not for one thread; a full one answers EIO; a rename
 // is never torn. Disks are destroyed only as far as the others can bear it. A guest that computes for ever without a host
 // call cannot be interrupted: the run ends without it. docs/simulator.md has the whole list.
 //

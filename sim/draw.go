@@ -32,6 +32,7 @@ const (
 	forHeavyTail purpose = "heavy-tail" // what a slow link adds to a segment; entity: link
 	forLoss      purpose = "loss"       // whether a lossy link loses a segment; entity: link
 	forFlaky     purpose = "flaky"      // whether a flaky link breaks a connection; entity: link
+	forSchedule  purpose = "schedule"   // whose turn it is among a member's goroutines; entity: which option of that
 	forGiveUp    purpose = "give-up"    // how long a kernel sends again to a machine that is off; entity: link
 	forUpgrades  purpose = "upgrades"   // when a member is upgraded; entity: machine
 )

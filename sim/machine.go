@@ -24,8 +24,10 @@ type machine struct {
 	name  string
 	ip    string
 	args  []string
-	disk  *disk.Disk
-	clock clock
+	// priorities are those of its processes' goroutines.
+	priorities Priorities
+	disk       *disk.Disk
+	clock      clock
 	// incarnation counts the processes that were started here, from 1.
 	incarnation int
 	proc        *process // nil: nothing runs
@@ -94,7 +96,11 @@ func (p *process) run() {
 
 func (p *process) config() wazero.ModuleConfig {
 	files := wazero.NewFSConfig().(sysfs.FSConfig).WithSysFSMount(&rootFS{FS: p.m.disk.Mount(diskHooks{p}), p: p}, "/")
-	return wazero.NewModuleConfig().WithName("").
+	c := wazero.NewModuleConfig()
+	if p.m.priorities != (Priorities{}) {
+		c = c.WithEnv(priorityVariable, p.m.priorities.variable())
+	}
+	return c.WithName("").
 		WithArgs(append([]string{p.m.name}, p.m.args...)...).
 		WithStdin(bytes.NewReader(nil)).
 		WithStdout(stdio{p}).WithStderr(stdio{p}).

@@ -28,8 +28,8 @@ var (
 	ErrModule = errors.New("bad module")
 )
 
-// Options is what a run is asked for. Seed, Nodes, Duration, Workloads, Faults, OpsPerSecond, Pace, Module and Before decide all
-// that happens, or else Decisions and the two modules; the rest only says what is written where.
+// Options is what a run is asked for. Seed, Nodes, Duration, Workloads, Faults, Schedule, OpsPerSecond, Pace, Module and Before
+// decide all that happens, or else Decisions and the two modules; the rest only says what is written where.
 type Options struct {
 	Seed     uint64
 	Nodes    int           // members, MinNodes to MaxNodes
@@ -41,6 +41,8 @@ type Options struct {
 	// all is the empty list.
 	Workloads []string
 	Faults    []string
+	// Schedule is ScheduleUniform or SchedulePriority; empty leaves it to the seed.
+	Schedule string
 	// OpsPerSecond is what all clients together aim at; 0 leaves it to the seed.
 	OpsPerSecond int64
 	// Pace is the mean time between two faults; 0 leaves it to the seed.
@@ -103,6 +105,9 @@ func (o *Options) check() error {
 		if !slices.Contains(workloadNames(), name) {
 			return fmt.Errorf("%w: workload: %q; choose of %s", ErrOptions, name, strings.Join(workloadNames(), " "))
 		}
+	}
+	if s := o.Schedule; s != "" && s != ScheduleUniform && s != SchedulePriority {
+		return fmt.Errorf("%w: schedule: %q; choose of %s %s", ErrOptions, s, ScheduleUniform, SchedulePriority)
 	}
 	for _, name := range o.Faults {
 		if faultKind(name) == nil {

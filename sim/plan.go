@@ -38,6 +38,9 @@ type Plan struct {
 	// BulkBytes is how long some values are; 0: all are short.
 	BulkBytes int64 `json:"bulk"`
 
+	// Priorities rank the goroutines of each member; logs of the time before there were any have none.
+	Priorities Priorities `json:"priorities,omitzero"`
+
 	// Skips are operations that clients leave out; drawn plans have none.
 	Skips []Skip `json:"skips,omitempty"`
 
@@ -93,7 +96,8 @@ const quietLast = 2_000_000_000
 // longestCalm is how long before a run's length the faults of a long one end.
 const longestCalm = 60_000_000_000
 
-// Derive makes the plan of a run. It depends on Seed, Nodes, Duration and Workloads only, and on whether there is a guest Before.
+// Derive makes the plan of a run. It depends on Seed, Nodes, Duration, Workloads, OpsPerSecond and Schedule only, and on whether
+// there is a guest Before.
 func Derive(o Options) Plan {
 	d := draws(o.Seed)
 	pick := func(which uint64, lo, hi int64) int64 { return d.between(forOptions, which, 0, lo, hi) }
@@ -166,6 +170,7 @@ func Derive(o Options) Plan {
 		p.BulkBytes = d.between(forOptions, drawBulk, 1, 300, 3000)
 	}
 	p.Workloads = drawWork(d, o.Workloads)
+	p.Priorities = drawPriorities(d, o.Schedule)
 	if len(o.Before) > 0 {
 		p.Upgrades = drawUpgrades(d, &p)
 	}
@@ -219,7 +224,7 @@ func (p *Plan) Lines() []string {
 			k.ElectionTimeout, k.Tick, k.HistoryEvents, k.SnapshotEntries, k.TrailingBytes, k.SegmentBytes),
 		fmt.Sprintf("workloads=%s at %d operations a second, timeout=%v bulk=%d bytes",
 			strings.Join(work, ","), p.OpsPerSecond, d(p.TimeoutNanos), p.BulkBytes),
-		fmt.Sprintf("calm=%v end=%v", d(p.CalmAtNanos), d(p.EndNanos)),
+		fmt.Sprintf("calm=%v end=%v schedule=%v", d(p.CalmAtNanos), d(p.EndNanos), p.Priorities),
 	}
 	if len(p.Upgrades) > 0 {
 		lines = append(lines, "upgrades="+p.Upgraded())

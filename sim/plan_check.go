@@ -71,6 +71,7 @@ func (p *Plan) check() error {
 // bounds lists every number of the plan, those first that others are held against.
 func (p *Plan) bounds() []bound {
 	k := &p.Knobs
+	mostPoints := min(p.Priorities.Steps, maxPoints) // none where there are no priorities
 	return []bound{
 		{"nodes", int64(p.Nodes), MinNodes, MaxNodes},
 		{"end_at", p.EndNanos, shortestEnd, int64(MaxDuration)},
@@ -94,6 +95,8 @@ func (p *Plan) bounds() []bound {
 		{"knobs.trailing_bytes", signed(k.TrailingBytes), 1, disk.MaxBytes},
 		{"knobs.snapshot_check", int64(k.SnapshotCheck), minPlanTick, maxPlanTick},
 		{"knobs.segment_bytes", int64(k.SegmentBytes), 1, disk.MaxBytes},
+		{"priorities.steps", p.Priorities.Steps, 0, maxSteps},
+		{"priorities.points", p.Priorities.Points, 0, mostPoints},
 	}
 }
 

@@ -145,6 +145,7 @@ func TestBadOptions(t *testing.T) {
 	for want, o := range map[string]Options{
 		"nodes: 2":    {Nodes: 2, Duration: MinDuration, Module: toy},
 		"duration: 0": {Nodes: 3, Module: toy},
+		"schedule: ":  {Nodes: 3, Duration: MinDuration, Module: toy, Schedule: "fifo"},
 		"0 bytes":     {Nodes: 3, Duration: MinDuration},
 		"compile":     {Nodes: 3, Duration: MinDuration, Module: []byte("\x00asm, not really")},
 	} {

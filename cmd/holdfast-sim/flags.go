@@ -43,6 +43,7 @@ type scenario struct {
 	duration time.Duration
 	// Nil leaves the choice to the seed.
 	workloads, faults []string
+	schedule          string        // empty: the seed chooses
 	ops               int64         // operations a virtual second, 0: drawn
 	pace              time.Duration // between two faults, 0: drawn
 	module            string
@@ -75,6 +76,10 @@ func scenarioFlags(nodes int, duration time.Duration) []cli.Flag {
 		&cli.StringSliceFlag{
 			Name: "faults", DefaultText: "the seed chooses",
 			Usage: "what goes wrong: `KINDS` of " + strings.Join(sim.FaultKinds(), " ") + ", or " + none,
+		},
+		&cli.StringFlag{
+			Name: "schedule", DefaultText: "the seed chooses",
+			Usage: "which goroutine of a member runs next: `KIND` of " + sim.ScheduleUniform + " " + sim.SchedulePriority,
 		},
 		&cli.Int64Flag{Name: "ops", DefaultText: "the seed chooses", Usage: "operations a virtual second that all clients together aim at"},
 		&cli.DurationFlag{Name: "pace", DefaultText: "the seed chooses", Usage: "mean virtual time between two faults"},
@@ -120,6 +125,10 @@ func readScenario(c *cli.Command) (scenario, error) {
 	}
 	if s.wall <= 0 {
 		return s, usagef("wall: %v; choose a time above nought", s.wall)
+	}
+	s.schedule = c.String("schedule")
+	if c.IsSet("schedule") && s.schedule != sim.ScheduleUniform && s.schedule != sim.SchedulePriority {
+		return s, usagef("schedule: %q: unknown; choose of %s %s", s.schedule, sim.ScheduleUniform, sim.SchedulePriority)
 	}
 	var err error
 	if s.workloads, err = names(c, "workload", jepsen.Workloads()); err != nil {
@@ -204,6 +213,9 @@ func (s scenario) flags() []string {
 	}
 	list("--workload", s.workloads)
 	list("--faults", s.faults)
+	if s.schedule != "" {
+		args = append(args, "--schedule", s.schedule)
+	}
 	if s.ops != 0 {
 		args = append(args, "--ops", strconv.FormatInt(s.ops, 10))
 	}
@@ -240,7 +252,7 @@ func (s scenario) options() (sim.Options, error) {
 func (s scenario) cached() (sim.Options, error) {
 	o := sim.Options{
 		Seed: s.seed, Nodes: s.nodes, Duration: s.duration, Workloads: s.workloads, Faults: s.faults, OpsPerSecond: s.ops,
-		Pace: s.pace, CacheDir: s.cache,
+		Schedule: s.schedule, Pace: s.pace, CacheDir: s.cache,
 	}
 	var err error
 	if o.CacheDir == "" {

@@ -59,6 +59,7 @@ func TestBadUsage(t *testing.T) {
 		"wall: 0s":                 {"run", "--wall", "0s", "--module", wasm},
 		`workload: "knitting"`:     {"run", "--workload", "register,knitting", "--module", wasm},
 		`faults: "earthquake"`:     {"run", "--faults", "kill", "--faults", "earthquake", "--module", wasm},
+		`schedule: "fifo"`:         {"run", "--schedule", "fifo", "--module", wasm},
 		`faults: "none"`:           {"run", "--faults", "none,kill", "--module", wasm},
 		`argument: "more"`:         {"run", "--module", wasm, "more"},
 		`argument: "some"`:         {"sweep", "--module", wasm, "some"},

@@ -130,9 +130,15 @@ const (
 	redrawnSeeds   = 6
 )
 
-// fewerOperations makes logs whose clients do half as much in the same time, or only small things.
+// fewerOperations makes logs whose clients do half as much in the same time, or only small things, or whose members draw
+// their turns uniformly.
 func fewerOperations(d *sim.Decisions) []*sim.Decisions {
 	var out []*sim.Decisions
+	if d.Plan.Priorities != (sim.Priorities{}) {
+		c := clone(d)
+		c.Plan.Priorities = sim.Priorities{}
+		out = append(out, c)
+	}
 	if half := d.Plan.OpsPerSecond / 2; half > 0 {
 		c := clone(d)
 		c.Plan.OpsPerSecond = half

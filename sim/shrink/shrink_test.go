@@ -69,6 +69,7 @@ func TestLeavesWhatIsNeeded(t *testing.T) {
 		assert.Equal(t, []sim.Work{{Name: work.Name, Clients: clients}}, small.Plan.Workloads)
 		assert.EqualValues(t, 1, small.Plan.OpsPerSecond)
 		assert.Zero(t, small.Plan.BulkBytes)
+		assert.Zero(t, small.Plan.Priorities)
 		assert.Equal(t, sim.MinNodes, small.Plan.Nodes)
 		assert.Empty(t, small.Verdict, "it has not been played")
 		assert.NoError(t, readBack(small))
