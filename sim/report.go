@@ -1,8 +1,6 @@
 package sim
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 
 	"holdfast/jepsen"
@@ -79,10 +77,4 @@ func (r *Report) Line() string {
 		modules += " before=" + r.Before
 	}
 	return fmt.Sprintf("seed=0x%x module=%s hash=0x%016x verdict=%s", r.Seed, modules, r.Hash, r.Verdict)
-}
-
-// ModuleHash names a guest module by its bytes: the first 16 hex digits of their SHA-256.
-func ModuleHash(module []byte) string {
-	sum := sha256.Sum256(module)
-	return hex.EncodeToString(sum[:8])
 }

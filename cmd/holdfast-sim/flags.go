@@ -268,14 +268,3 @@ func userCache() (string, error) {
 	}
 	return filepath.Join(base, "holdfast-sim"), nil
 }
-
-func readModule(name string) ([]byte, error) {
-	module, err := os.ReadFile(name)
-	if err != nil {
-		return nil, usagef("module: %w; build it with make guest, or name another with --module", err)
-	}
-	if !strings.HasPrefix(string(module), "\x00asm") {
-		return nil, usagef("module: %s: not WebAssembly; build it with make guest", name)
-	}
-	return module, nil
-}
