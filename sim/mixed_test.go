@@ -119,7 +119,7 @@ func TestBadUpgrades(t *testing.T) {
 	_, err = Run(t.Context(), o)
 	require.ErrorIs(t, err, ErrOptions)
 	for want, upgrades := range map[string][]int64{
-		"upgrades: 2 of them; expect one of each member, 3": {0, 0}, "upgrades: -2 of m2": {0, -2, 0}, "upgrades: 3600000000001 of m3": {0, 0, int64(MaxDuration) + 1},
+		"upgrades: 2 of them; expect one of each member, 3": {0, 0}, "upgrades: -2 of m2": {0, -2, 0}, "upgrades: 86400000000001 of m3": {0, 0, int64(MaxDuration) + 1},
 	} {
 		p := drawn(1, 3).Plan
 		p.Upgrades = upgrades
