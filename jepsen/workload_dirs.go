@@ -46,6 +46,10 @@ var mixedPaths = []string{"/a", "/b", "/d", "/d/a", "/d/b", "/d/_x"}
 func workMixed(s *session) {
 	last := make([]seen, len(mixedPaths))
 	for s.next() {
+		if s.oneIn(10 * doorstepOneIn) {
+			s.doorstep()
+			continue
+		}
 		k := s.rng.IntN(len(mixedPaths))
 		o := Operation{Op: s.choose(mixedKinds), Key: s.root + mixedPaths[k]}
 		s.mixedDetails(&o, last[k])

@@ -13,6 +13,10 @@ func workWatch(s *session) {
 		return
 	}
 	for s.next() {
+		if s.oneIn(doorstepOneIn) {
+			s.doorstep()
+			continue
+		}
 		w := &watcher{session: s}
 		w.target()
 		if !w.begin() {
