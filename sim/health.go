@@ -124,7 +124,7 @@ var (
 	cutAims = []target{
 		{logFiles, disk.OpWrite, 0, 2, true}, {logFiles, disk.OpWrite, 0, 2, true}, {logFiles, disk.OpWrite, 0, 2, true},
 		{logFiles, disk.OpWrite, 0, 2, true}, {logFiles, disk.OpWrite, 0, 6, false},
-		{stableFiles, anyOp, 0, 48, false}, {snapshotFiles, anyOp, 0, 24, false},
+		{stableFiles, anyOp, 0, 48, false}, {snapshotFiles, anyOp, 0, 24, false}, {hintFile, disk.OpWrite, 0, 4, false},
 	}
 )
 
@@ -133,6 +133,8 @@ const (
 	stableFiles   = "/stable/"
 	logFiles      = "/log/"
 	snapshotFiles = "/snapshots/"
+	// hintFile tells how far the log is durable, and must not tell more.
+	hintFile = logFiles + "hint"
 )
 
 // takeAim dooms the process if this is what the nemesis waits for.
