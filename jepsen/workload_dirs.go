@@ -46,7 +46,7 @@ var mixedPaths = []string{"/a", "/b", "/d", "/d/a", "/d/b", "/d/_x"}
 func workMixed(s *session) {
 	last := make([]seen, len(mixedPaths))
 	for s.next() {
-		if s.oneIn(10 * doorstepOneIn) {
+		if s.oneIn(20 * doorstepOneIn) {
 			s.doorstep()
 			continue
 		}

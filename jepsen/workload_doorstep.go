@@ -4,11 +4,11 @@ import "time"
 
 // A visit to one member's doorstep: so many times, with so long between two, each given up after so long.
 const (
-	knocks       = 10
+	knocks       = 16
 	knockPause   = 12 * time.Millisecond
 	knockTimeout = 60 * time.Millisecond
 	// doorstepOneIn is how readily a watcher goes there instead of watching; others, who do more, do so more rarely.
-	doorstepOneIn = 6
+	doorstepOneIn = 2
 )
 
 // doorstep asks one member for its own view over and over in a short time, by reads or by streams that begin with what comes

@@ -124,7 +124,7 @@ var (
 	cutAims = []target{
 		{logFiles, disk.OpWrite, 0, 2, true}, {logFiles, disk.OpWrite, 0, 2, true}, {logFiles, disk.OpWrite, 0, 2, true},
 		{logFiles, disk.OpWrite, 0, 2, true}, {logFiles, disk.OpWrite, 0, 6, false},
-		{stableFiles, anyOp, 0, 48, false}, {snapshotFiles, anyOp, 0, 24, false}, {hintFile, disk.OpWrite, 0, 4, false},
+		{stableFiles, anyOp, 0, 48, false}, {snapshotFiles, anyOp, 0, 24, false}, {hintFile, disk.OpWrite, 0, 3, false}, {hintFile, disk.OpWrite, 0, 3, false},
 	}
 )
 

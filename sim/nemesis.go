@@ -258,9 +258,14 @@ func (n *nemesis) slowProcess(f *Fault) (string, func()) {
 }
 
 // slowStart kills a process and has it back at once, before its leader is missed, but slow, as one is whose caches are cold:
-// what others ask of it meanwhile lies there, in one heap with what it has to catch up with.
+// what others ask of it meanwhile lies there, in one heap with what it has to catch up with. A leader that dies is succeeded in
+// another term, behind which all that a member had ever served lies: it strikes others.
 func (n *nemesis) slowStart(f *Fault) (string, func()) {
 	m := n.member(f)
+	if m != nil && m == n.s.w.leader {
+		f.Member, f.Other, f.Leader = f.Other, f.Member, false
+		m = n.member(f)
+	}
 	if m == nil {
 		return "", nil
 	}
