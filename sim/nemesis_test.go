@@ -6,6 +6,7 @@ import (
 	"holdfast/sim/disk"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
 // testNemesis is the nemesis of three members that nothing runs on.
@@ -122,29 +123,42 @@ func TestRotOfLast(t *testing.T) {
 	assert.False(t, cut(n, 0, 1) || cut(n, 0, 2) || cut(n, 1, 2))
 }
 
-// Each new leader is cut off within its time, and the one before it comes back then.
+// Each new leader is cut off within its time, or when it first applies something, and the one before it comes back then.
 func TestShortReigns(t *testing.T) {
-	n := testNemesis()
-	alone := func(m int) bool { return n.cuts[[2]int{m, (m + 1) % 3}] > 0 && n.cuts[[2]int{(m + 2) % 3, m}] > 0 }
-	w := n.s.w
-	w.leader = n.s.members[0]
-	n.strike(Fault{ID: 1, Kind: "short-reigns", Member: "m1", Other: "m2", N: 2000, For: 1e9})
-	n.pass(3e6)
-	assert.True(t, alone(0))
-	w.leader = n.s.members[2]
-	n.pass(7e6)
-	assert.True(t, alone(2) && !alone(0))
-	w.leader = nil
-	n.pass(1e7)
-	assert.True(t, alone(2), "nobody has taken its place")
-	w.leader = n.s.members[2]
-	n.pass(2e7)
-	assert.True(t, alone(2))
-	n.healAll()
-	w.leader = n.s.members[1]
-	n.pass(2e9)
-	assert.False(t, alone(0) || alone(1) || alone(2))
-	assert.Empty(t, w.queue.events, "it looks no further")
+	atCommit := map[bool]int{}
+	for id := range 20 {
+		n := testNemesis()
+		alone := func(m int) bool { return n.cuts[[2]int{m, (m + 1) % 3}] > 0 && n.cuts[[2]int{(m + 2) % 3, m}] > 0 }
+		w := n.s.w
+		falls := func(m int) {
+			w.leader = n.s.members[m]
+			n.pass(w.now + 4e6)
+			atCommit[!alone(m)]++
+			if !alone(m) {
+				require.Len(t, w.applying, 1)
+				w.applying[0].tell()
+			}
+			assert.True(t, alone(m))
+		}
+		w.leader = n.s.members[0]
+		n.strike(Fault{ID: id, Kind: "short-reigns", Member: "m1", Other: "m2", N: 2000 + int64(id), For: 1e9})
+		falls(0)
+		falls(2)
+		assert.False(t, alone(0))
+		w.leader = nil
+		n.pass(w.now + 4e6)
+		assert.True(t, alone(2), "nobody has taken its place")
+		w.leader = n.s.members[2]
+		n.pass(w.now + 4e6)
+		assert.True(t, alone(2))
+		n.healAll()
+		w.leader = n.s.members[1]
+		n.pass(w.now + 2e9)
+		assert.False(t, alone(0) || alone(1) || alone(2))
+		assert.Empty(t, w.queue.events, "it looks no further")
+		assert.Empty(t, w.applying)
+	}
+	assert.Equal(t, map[bool]int{false: 40}, atCommit, "the third reign in a row is the one that ends at a commit")
 }
 
 // The process dies, is away for less than an election takes, and then has each turn late until the fault ends.

@@ -82,6 +82,12 @@ func (w *world) notedCommit(p *process, b []byte) error {
 		Member: p.m.name, Life: p.m.incarnation, At: p.local, LogIndex: a.Index, Term: a.Term, Hash: a.Hash,
 		StoreIndex: a.StoreIndex, Now: int64(a.Now), Session: a.Session, Restored: a.Restored,
 	}
+	if c.LogIndex > w.applied {
+		w.applied = c.LogIndex
+		for _, one := range w.applying {
+			one.tell()
+		}
+	}
 	if c.Restored {
 		w.timeline.line(p.local, p.m.name, "restored", fmt.Sprintf("log index %d, X-Etcd-Index %d", c.LogIndex, c.StoreIndex))
 	}

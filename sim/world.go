@@ -9,6 +9,12 @@ import (
 	"holdfast/jepsen"
 )
 
+// applyWatch is told of each entry that nobody had applied before, while a fault lasts.
+type applyWatch struct {
+	fault int
+	tell  func()
+}
+
 // world is everything in one run: machines, the network between them, virtual time and what is going to happen. Only one at
 // a time does anything in it: the loop, or the process that it has lent the baton to.
 type world struct {
@@ -21,11 +27,13 @@ type world struct {
 	net       *network
 	trace     *trace
 	timeline  *timeline
-	history   []byte     // JSON lines, as the clients noted them
-	logs      io.Writer  // what processes print; nil: nowhere
-	current   *process   // who holds the baton, or held it last: whose host calls are made
-	recording *Recording // nil: none
-	leader    *machine   // who last noted that it leads, while it does and lives
+	history   []byte       // JSON lines, as the clients noted them
+	logs      io.Writer    // what processes print; nil: nowhere
+	current   *process     // who holds the baton, or held it last: whose host calls are made
+	recording *Recording   // nil: none
+	leader    *machine     // who last noted that it leads, while it does and lives
+	applied   uint64       // the highest log index that any member has applied
+	applying  []applyWatch // in the order in which they came
 
 	commits []jepsen.Commit // what the members noted, in the order of time but for what a turn runs ahead
 	roles   []jepsen.Role

@@ -8,8 +8,8 @@ var replication = []Mutant{
 		Fault: "a leader commits an entry of an earlier term as soon as a majority has it, before one of its own term",
 		Known: "the Raft paper's figure 8, LogCabin#44, canonical/raft 524f735",
 		Hard: "It takes two leaders that leave entries behind which nobody else has, and a third that commits the older of these and " +
-			"falls before an entry of its own term has reached anybody. The fault short-reigns makes such rows of leaders, but the " +
-			"last one must fall within a few messages. It would take more seeds.",
+			"falls before an entry of its own term has reached anybody. The fault short-reigns makes such rows of leaders. It would " +
+			"take more seeds.",
 		Edits: []patch.Edit{
 			{
 				Module: moduleRaft, File: "commitment.go",
