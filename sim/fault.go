@@ -89,7 +89,7 @@ var kinds = []kind{
 	{name: "rot", about: "which bit; odd: of the last entries, when a majority needs them", weight: 1, shortest: 100 * time.Millisecond, longest: time.Second, hi: 1 << 32, strike: (*nemesis).rot, share: rotShare, destroys: true, armed: true},
 	{name: "wipe", weight: 1, shortest: 100 * time.Millisecond, longest: time.Second, strike: (*nemesis).wipe, destroys: true},
 	{name: "vote-kill", about: "twice the host calls from the second record of a vote until whoever writes it dies; odd: its power fails", weight: 4, shortest: 800 * time.Millisecond, longest: 1800 * time.Millisecond, hi: 24, strike: (*nemesis).voteKill, downs: true, armed: true, share: oftenShare, leads: true},
-	{name: "short-reigns", about: "the longest time until a new leader is cut off, in microseconds", weight: 4, shortest: 5 * time.Second, longest: 10 * time.Second, lo: 2_000, hi: 120_000, strike: (*nemesis).shortReigns, leads: true, share: oftenShare},
+	{name: "short-reigns", about: "the longest time until a new leader is cut off, in microseconds", weight: 12, shortest: 5 * time.Second, longest: 10 * time.Second, lo: 2_000, hi: 120_000, strike: (*nemesis).shortReigns, leads: true, share: oftenShare},
 	{name: "slow-start", about: "delay of each turn from then on, in microseconds", weight: 8, shortest: 800 * time.Millisecond, longest: 2500 * time.Millisecond, lo: 2_000, hi: 60_000, strike: (*nemesis).slowStart, holds: ofMember, downs: true},
 }
 
