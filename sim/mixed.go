@@ -211,7 +211,7 @@ func (w *world) mixedRole(p *process, state string) {
 
 // mixedVote looks at a vote. One that the first process of the present version reads back was written by the earlier one.
 func (w *world) mixedVote(p *process, readBack bool) {
-	if readBack && p.upgraded() {
+	if readBack && !p.tookRole && p.upgraded() {
 		w.reached(probeVoteAcross)
 	}
 }

@@ -9,8 +9,8 @@ import (
 // lookEvery is how soon a new leader is noticed.
 const lookEvery = 1_000_000
 
-// How reigns end, one after the other: at some time, before what it begins with has reached anybody, and when anybody
-// applies something new. The first leaves something with its leader alone, and so does the second, in a later term; the third is
+// How reigns end, one after the other: at some time, often before what it begins with has reached anybody, and when anybody
+// applies something new. The first leaves something with its leader alone, and so does the second, in a later term; the third may be
 // the first one's leader again, and what it brings to others then is of its own earlier term at first: that must not count as
 // committed, for the second one's leader comes next and takes it away.
 const (
@@ -52,23 +52,22 @@ func (n *nemesis) shortReigns(f *Fault) (string, func()) {
 				reigns++
 				limit := f.N * 1000
 				switch (reigns - 1) % reignEnds {
-				case reignNipped:
-					limit /= nipped
 				case reignFirstCommit:
 					fallsAtCommit = m
+				case reignNipped:
+					limit /= nipped
+					fallthrough
+				case reignTimed:
+					w.at(w.now+w.draws.between(forFault, uint64(f.ID), reigns, 0, limit), func() { depose(m) })
 				}
-				w.at(w.now+w.draws.between(forFault, uint64(f.ID), reigns, 0, limit), func() {
-					if fallsAtCommit != m {
-						depose(m)
-					}
-				})
 			}
 		}
 		w.at(w.now+lookEvery, look)
 	}
 	w.applying = append(w.applying, applyWatch{f.ID, func() {
-		if fallsAtCommit != nil {
-			depose(fallsAtCommit)
+		if m := fallsAtCommit; m != nil {
+			fallsAtCommit = nil
+			depose(m)
 		}
 	}})
 	look()

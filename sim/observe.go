@@ -44,6 +44,9 @@ func (w *world) notedRole(p *process, text string) error {
 	}
 	switch {
 	case r.State == "leader":
+		if w.leader != nil && w.leader != p.m {
+			w.reached(probeTwoLeaders)
+		}
 		w.leader = p.m
 		w.counts.Leaders++
 	case w.leader == p.m:

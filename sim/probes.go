@@ -52,22 +52,16 @@ func (w *world) lookBack(run *jepsen.Run, s *Stats) {
 	w.lookAtCommits(run)
 }
 
-// lookAtRoles finds times in which two members led, each in its own term, and leaders of whose term nothing was committed.
+// lookAtRoles finds leaders of whose term nothing was committed.
 func (w *world) lookAtRoles(roles []jepsen.Role) {
 	led := map[uint64]bool{}       // terms with a leader; read by key and counted
-	leading := map[string]bool{}   // read by key and counted
 	committed := map[uint64]bool{} // read by key only
 	for _, c := range w.commits {
 		committed[c.Term] = true
 	}
 	for _, r := range roles {
-		if r.State != "leader" {
-			delete(leading, r.Member)
-			continue
-		}
-		leading[r.Member], led[r.Term] = true, true
-		if len(leading) > 1 {
-			w.reached(probeTwoLeaders)
+		if r.State == "leader" {
+			led[r.Term] = true
 		}
 	}
 	for term := range led { // counted: no order matters

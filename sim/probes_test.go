@@ -9,6 +9,7 @@ import (
 	"holdfast/sim/internal/note"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
 // What only the whole run shows is found in what members noted.
@@ -28,7 +29,7 @@ func TestLookBack(t *testing.T) {
 	}
 	w.lookBack(&jepsen.Run{Commits: w.commits, Roles: roles, Tick: 100 * time.Nanosecond}, &Stats{WrappedWatches: 2, LateExpiries: 1})
 	assert.Equal(t, map[string]int{
-		probeWrappedWatch: 2, probeLateExpiry: 1, probeTwoLeaders: 1, probeQuickElections: 1,
+		probeWrappedWatch: 2, probeLateExpiry: 1, probeQuickElections: 1,
 		probeRestartFromSnapshot: 1, probeInstallDuringExpiry: 1, probeSecondInstall: 1,
 	}, w.probes)
 }
@@ -51,4 +52,19 @@ func TestProbesAreNamedOnce(t *testing.T) {
 		assert.False(t, seen[name], name)
 		seen[name] = true
 	}
+}
+
+// Two lead at one time if one is elected while another, alive, has not noted that it does not any more.
+func TestTwoLeaders(t *testing.T) {
+	w := testNemesis().s.w
+	note := func(m int, text string) {
+		require.NoError(t, w.notedRole(w.machines[m].proc, text))
+	}
+	note(0, "leader 2")
+	note(0, "leader 2")
+	note(0, "follower 3")
+	note(1, "leader 3")
+	assert.Zero(t, w.probes[probeTwoLeaders])
+	note(2, "leader 4")
+	assert.Equal(t, 1, w.probes[probeTwoLeaders])
 }

@@ -94,8 +94,8 @@ type Log struct {
 	wmu sync.Mutex
 	mu  sync.RWMutex
 
-	// Guarded by wmu; while an operation runs in its own goroutine (guard),
-	// that goroutine has them. An operation that hangs keeps them for ever,
+	// Guarded by wmu; while an operation runs in a goroutine (guard, hand),
+	// that goroutine has them, but for the hand. An operation that hangs keeps them for ever,
 	// and the log is poisoned before wmu is let go.
 	tail    appender
 	room    *room

@@ -110,7 +110,7 @@ func readSnapMeta(dir string, id snapID) (snapMeta, error) { return (*knownMetas
 // that it is asked for, for a disk may have changed it; but the same bytes are
 // decoded only once.
 type knownMetas struct {
-	of map[snapID]knownMeta // of those that the last scan found
+	of map[snapID]knownMeta // no more than the last scan found
 }
 
 type knownMeta struct {

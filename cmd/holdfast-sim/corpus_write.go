@@ -90,7 +90,7 @@ func ownChoice(flags string) (time.Duration, error) {
 		return 0, fmt.Errorf("flags %q: %w", flags, err)
 	}
 	rest := strings.Fields(flags)[4:]
-	if len(rest) > 0 && rest[0] != "--module" {
+	if len(rest) > 0 && (rest[0] != "--module" || len(rest) != 2) {
 		return 0, fmt.Errorf("flags %q leave the seeds no choice", flags)
 	}
 	return time.ParseDuration(text)

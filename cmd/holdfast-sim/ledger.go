@@ -36,7 +36,9 @@ func (s *scenario) id() entryID { return entryID{s.seed, s.nodes, s.duration} }
 // another sweep.
 type ledgerHead struct {
 	Module string `json:"module"` // its hash
-	Flags  string `json:"flags"`  // of every seed
+	// Commit is of the simulator: what a seed draws is decided there.
+	Commit string `json:"commit"`
+	Flags  string `json:"flags"` // of every seed
 }
 
 // entry is one green seed.
@@ -65,6 +67,9 @@ func (l *ledger) read(name string, head ledgerHead) error {
 	whole, err := readLines(l.file, func(line []byte, n int) error { return l.take(line, n == 1, head) })
 	if err != nil {
 		return usagef("resume: %s: %w; name the ledger of this sweep, or a new file", name, err)
+	}
+	if info, err := l.file.Stat(); err == nil && whole == 0 && info.Size() > 0 {
+		return usagef("resume: %s: no ledger; name the ledger of this sweep, or a new file", name)
 	}
 	err = l.file.Truncate(whole)
 	if err == nil {
@@ -106,7 +111,8 @@ func (l *ledger) take(line []byte, first bool, head ledgerHead) error {
 			return err
 		}
 		if found != head {
-			return fmt.Errorf("it is of module %q and %q, not of %q and %q", found.Module, found.Flags, head.Module, head.Flags)
+			return fmt.Errorf("it is of module %q, commit %q and %q, not of %q, %q and %q",
+				found.Module, found.Commit, found.Flags, head.Module, head.Commit, head.Flags)
 		}
 		return nil
 	}
@@ -172,5 +178,5 @@ func (l *ledger) close() error {
 
 // head is the ledger's of this sweep.
 func (sw *sweep) head() ledgerHead {
-	return ledgerHead{Module: sw.module, Flags: strings.Join(sw.scenario.flags(), " ")}
+	return ledgerHead{Module: sw.module, Commit: commit(), Flags: strings.Join(sw.scenario.flags(), " ")}
 }

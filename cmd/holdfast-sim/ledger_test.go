@@ -71,9 +71,11 @@ func TestLedgerCutOff(t *testing.T) {
 func TestLedgerOfAnotherSweep(t *testing.T) {
 	head := ledgerHead{Module: "cafe", Flags: "--nodes 3"}
 	for name, c := range map[string]struct{ text, message string }{
-		"another module": {`{"module":"beef","flags":"--nodes 3"}` + "\n", `line 1: it is of module "beef" and "--nodes 3", not of "cafe"`},
-		"other flags":    {`{"module":"cafe","flags":"--nodes 5"}` + "\n", `line 1: it is of module "cafe" and "--nodes 5", not of`},
+		"another module": {`{"module":"beef","flags":"--nodes 3"}` + "\n", `line 1: it is of module "beef", commit "" and "--nodes 3", not of "cafe"`},
+		"other flags":    {`{"module":"cafe","flags":"--nodes 5"}` + "\n", `line 1: it is of module "cafe", commit "" and "--nodes 5", not of`},
+		"other sources":  {`{"module":"cafe","commit":"f00","flags":"--nodes 3"}` + "\n", `commit "f00"`},
 		"no ledger":      {"hello\n", "line 1: invalid character"},
+		"no line":        {"{}", "no ledger; name the ledger of this sweep"},
 		"a red seed":     {`{"module":"cafe","flags":"--nodes 3"}` + "\n" + `{"report":{"verdict":"safety"}}` + "\n", "line 2: not a green seed; name the ledger of this sweep"},
 	} {
 		t.Run(name, func(t *testing.T) {

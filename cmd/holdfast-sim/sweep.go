@@ -66,8 +66,8 @@ func sweepSeeds(ctx context.Context, c *cli.Command, stdout, stderr io.Writer) (
 		play: ws.play, stdout: stdout, bar: newProgress(stderr),
 	}
 	if c.Bool("corpus") {
-		if s := r.scenario; s.workloads != nil || s.faults != nil || s.ops != 0 || s.pace != 0 || s.nodes != 0 {
-			return 0, usagef("corpus: its seeds reach what they do by their own choice; leave out --corpus, or --workload, --faults, --ops, --pace and --nodes")
+		if s := r.scenario; s.workloads != nil || s.faults != nil || s.ops != 0 || s.pace != 0 || s.nodes != 0 || s.schedule != "" || s.before != "" {
+			return 0, usagef("corpus: its seeds reach what they do by their own choice; leave out --corpus, or --workload, --faults, --ops, --pace, --nodes, --schedule and --before")
 		}
 		if sw.corpus, err = readCorpus(corpusText); err != nil {
 			return 0, err
@@ -161,7 +161,9 @@ func (sw *sweep) collect(ctx context.Context, o *outcome) {
 	}
 	sw.totals.add(o)
 	sw.tellLost(o)
-	sw.err = errors.Join(sw.err, sw.ledger.add(o))
+	if sw.err == nil { // behind a line that was not written whole nothing may come
+		sw.err = sw.ledger.add(o)
+	}
 	switch {
 	case o.undecided():
 		sw.bar.clear()

@@ -108,7 +108,7 @@ func (a *agent) config(o agentOptions, network transport.Network) cluster.Config
 		HistoryEvents: o.HistoryEvents, Log: a,
 		Replica: replica.Config{ElectionTimeout: o.ElectionTimeout, SnapshotEntries: o.SnapshotCount},
 		Fatal: func(err error) {
-			// The log is poisoned: a write that hung may still land, and this
+			// The log is poisoned, or cannot be read: a write that hung may still land, and this
 			// member must not go on answering its peers. Nothing is drained.
 			a.log.Printf("fatal: %v; the process ends: see docs/recovery.md", err)
 			os.Exit(1)

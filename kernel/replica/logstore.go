@@ -24,7 +24,7 @@ import (
 // every request of a leader who has no later snapshot to send.
 //
 // And it tells when an entry that is still to be applied cannot be read: raft
-// panics then.
+// panics when it comes to apply it.
 type logStore struct {
 	*wal.Log
 	emptied    func()
@@ -52,8 +52,9 @@ func (s logStore) GetLog(index uint64, e *raft.Log) error {
 		}
 	}
 	// An entry that was applied is asked for on behalf of others, who can be sent
-	// a snapshot. Without the others this member cannot go on; that a log is
-	// poisoned or closed was told by whoever did it.
+	// a snapshot. Without one that was not a follower cannot go on; a leader might
+	// for a while, from memory, but its disk is no better. That a log is poisoned
+	// or closed was told by whoever did it.
 	if err != nil && index > s.applied() && !errors.Is(err, raft.ErrLogNotFound) && !errors.Is(err, wal.ErrPoisoned) && !errors.Is(err, wal.ErrClosed) {
 		s.unreadable(fmt.Errorf("entry to be applied: %w", err))
 	}

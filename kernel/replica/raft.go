@@ -225,8 +225,8 @@ func (r *Replica) rebuildIfStuck() error {
 // longer before it makes raft believe.
 func (r *Replica) stuck(n *raft.Raft) (bool, error) {
 	// Nearly always there are entries: that is found without asking raft or the disk.
-	if last, err := r.log.LastIndex(); err != nil || last != 0 {
-		return false, err
+	if last, err := r.log.LastIndex(); err == nil && last != 0 {
+		return false, nil
 	}
 	stats := n.Stats()
 	last, err := r.log.LastIndex()

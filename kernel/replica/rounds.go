@@ -173,7 +173,10 @@ func (rr *readRounds) hold(round *readRound) error {
 		// Its verdict does not count; it makes raft send heartbeats now.
 		rr.r.node().VerifyLeader()
 		if err := rr.settle(round); err != nil {
-			return errors.Join(err, rr.holds(round))
+			if errors.Is(err, ErrNoLeader) {
+				rr.r.reached(ProbeReadAcrossElection)
+			}
+			return err
 		}
 	}
 	return rr.holds(round)

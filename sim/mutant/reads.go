@@ -25,11 +25,15 @@ var reads = []Mutant{
 			File: "kernel/replica/rounds.go",
 			Old: `		rr.r.node().VerifyLeader()
 		if err := rr.settle(round); err != nil {
-			return errors.Join(err, rr.holds(round))
+			if errors.Is(err, ErrNoLeader) {
+				rr.r.reached(ProbeReadAcrossElection)
+			}
+			return err
 		}
 `,
 			New: `		if n := rr.r.node(); n.await(n.VerifyLeader()) != nil {
-			return errors.Join(ErrNoLeader, rr.holds(round))
+			rr.r.reached(ProbeReadAcrossElection)
+			return errors.Join(ErrNoLeader)
 		}
 `,
 		}},
