@@ -9,9 +9,8 @@ import (
 )
 
 // Engine is a guest module that is ready to run, and maybe one of an earlier version beside it, with the host's functions around
-// them. To get it ready costs as much as a
-// short run; an Engine is for several runs, one after the other. What a run leaves in it is nothing: each process is an
-// instance of its own.
+// them. To get it ready costs as much as a short run; an Engine is for several runs, one after the other. What a run leaves in
+// it is nothing: each process is an instance of its own.
 type Engine struct {
 	hash    string // of the module
 	runtime wazero.Runtime

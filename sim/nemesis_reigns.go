@@ -23,8 +23,8 @@ const (
 // nipped is how many times sooner a reign is over that is to leave nothing with anybody.
 const nipped = 40
 
-// shortReigns cuts each leader off soon after it was elected, until the next one is: again and again somebody leads whose log
-// has what nobody else's has, and comes back among those who have gone on without it (the Raft paper's figure 8).
+// shortReigns cuts each leader off soon after it was elected, until the next one is cut off: again and again somebody leads whose
+// log has what nobody else's has, and comes back among those who have gone on without it (the Raft paper's figure 8).
 func (n *nemesis) shortReigns(f *Fault) (string, func()) {
 	w := n.s.w
 	if w.leader == nil {

@@ -132,10 +132,10 @@ func (o witness) Role(state string, term uint64) {
 	o.w.run.Roles = append(o.w.run.Roles, jepsen.Role{Member: o.name, Life: o.life, At: o.w.now(), State: state, Term: term})
 }
 
-// Voted implements replica.Observer.
 // Reached implements replica.Observer.
 func (o witness) Reached(replica.Probe) {}
 
+// Voted implements replica.Observer.
 func (o witness) Voted(term uint64, candidate string, readBack bool) {
 	o.w.mu.Lock()
 	defer o.w.mu.Unlock()
