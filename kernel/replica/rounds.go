@@ -170,7 +170,9 @@ func (rr *readRounds) hold(round *readRound) error {
 		rr.mu.Lock()
 		rr.running = round
 		rr.mu.Unlock()
-		// Its verdict does not count; it makes raft send heartbeats now.
+		// Its verdict does not count; it makes raft send heartbeats now, and Ask
+		// sees to it that they go out.
+		rr.r.transport.Ask(round.after)
 		rr.r.node().VerifyLeader()
 		if err := rr.settle(round); err != nil {
 			if errors.Is(err, ErrNoLeader) {

@@ -85,7 +85,7 @@ func TestStaleConnectionFailsOnce(t *testing.T) {
 		p := &pair{network: network, caller: caller, h: attachFake(t, caller, agree)}
 		_, err := p.append(entries(1, 0, "a"))
 		require.NoError(t, err)
-		_, err = p.append(heartbeat(1))
+		_, err = p.realHeartbeat(1)
 		require.NoError(t, err)
 
 		require.NoError(t, first.Close()) // s2 restarts
@@ -97,7 +97,7 @@ func TestStaleConnectionFailsOnce(t *testing.T) {
 		require.EqualValues(t, 2, handled.Load(), "not sent again behind raft's back")
 		_, err = p.append(entries(1, 1, "b"))
 		require.NoError(t, err)
-		_, err = p.append(heartbeat(1))
+		_, err = p.realHeartbeat(1)
 		require.NoError(t, err, "the failure closed the other idle connection to the peer as well")
 		require.EqualValues(t, 4, handled.Load())
 	})

@@ -43,7 +43,7 @@ func TestNewInstanceTakesOver(t *testing.T) {
 
 		p.called.Retire()
 		require.Error(t, second.ctx.Err())
-		_, err = p.append(heartbeat(1))
+		_, err = p.realHeartbeat(1)
 		require.ErrorContains(t, err, ErrNoRaft.Error())
 		require.ErrorIs(t, p.called.Deliver(heartbeat(1)), ErrNoRaft)
 	})

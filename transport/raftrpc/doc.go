@@ -7,6 +7,7 @@
 //
 //   - Heartbeats take the same way into raft as every other RPC; the fast path
 //     is not used (hashicorp/raft#695). They have a connection of their own.
+//     One to a peer that has just answered a request to append is not sent.
 //   - A snapshot that brings nothing new never reaches raft, which would set
 //     the state machine back (the install gate, see receiveInstall).
 //   - A commit index never exceeds what its request vouches for.

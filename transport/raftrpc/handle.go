@@ -6,6 +6,7 @@ import (
 	"io"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/hashicorp/raft"
 )
@@ -98,9 +99,14 @@ func isHeartbeat(r *raft.AppendEntriesRequest) bool {
 
 // AppendEntries sends args. It may shorten args.Entries to what fits one
 // request: raft v1.8.0 builds args anew for every call, goes by args.Entries
-// afterwards for what the follower has, and sends the rest next.
+// afterwards for what the follower has, and sends the rest next. A heartbeat
+// that would bring nothing new is not sent, see [calm].
 func (h *handle) AppendEntries(id raft.ServerID, target raft.ServerAddress, args *raft.AppendEntriesRequest, resp *raft.AppendEntriesResponse) error {
-	t := h.t
+	t, began := h.t, time.Now()
+	if isHeartbeat(args) && h.ctx.Err() == nil && t.calm.spares(id, args.Term, began, t.cfg.HeartbeatTimeout/calmShare) {
+		*resp = raft.AppendEntriesResponse{Term: args.Term, Success: true}
+		return nil
+	}
 	number := t.started.Add(1) // before anything is written: readers rely on it
 	c := call{class: ClassHeartbeat, kind: kindAppend, target: id, addr: target, timeout: t.cfg.HeartbeatTimeout}
 	if !isHeartbeat(args) {
@@ -120,9 +126,16 @@ func (h *handle) AppendEntries(id raft.ServerID, target raft.ServerAddress, args
 		t.peers.record(id, took, err == nil)
 	}
 	if err != nil {
+		t.calm.forget(id)
 		return err
 	}
-	if f := t.confirmed.Load(); f != nil && resp.Success && resp.Term <= args.Term {
+	if !resp.Success || resp.Term > args.Term {
+		return nil
+	}
+	if c.class == ClassAppend {
+		t.calm.followed(id, args.Term, number, began)
+	}
+	if f := t.confirmed.Load(); f != nil {
 		(*f)(id, args.Term, number)
 	}
 	return nil

@@ -175,7 +175,7 @@ func TestTimeouts(t *testing.T) {
 		p.network.Cut("s1", "s2")
 
 		begin := time.Now()
-		_, err = p.append(heartbeat(1))
+		_, err = p.realHeartbeat(1)
 		require.Error(t, err)
 		require.InDelta(t, DefaultHeartbeatTimeout, time.Since(begin), float64(time.Millisecond))
 
@@ -248,6 +248,7 @@ func TestNumbersAndConfirmations(t *testing.T) {
 		require.Equal(t, []confirmation{{"s2", 5, 1}, {"s2", 5, 2}}, got)
 
 		got = nil
+		caller.Ask(caller.Started()) // so that heartbeats are sent
 		answer = raft.AppendEntriesResponse{Term: 5} // no success
 		require.NoError(t, send(heartbeat(5)))
 		answer = raft.AppendEntriesResponse{Term: 6, Success: true} // a higher term

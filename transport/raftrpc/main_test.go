@@ -114,6 +114,12 @@ func (p *pair) append(req *raft.AppendEntriesRequest) (raft.AppendEntriesRespons
 	return resp, err
 }
 
+// realHeartbeat sends one that is not spared.
+func (p *pair) realHeartbeat(term uint64) (raft.AppendEntriesResponse, error) {
+	p.caller.Ask(p.caller.Started())
+	return p.append(heartbeat(term))
+}
+
 // agree answers as a follower would that has nothing to object.
 func agree(rpc raft.RPC) (any, error) {
 	switch r := rpc.Command.(type) {

@@ -77,7 +77,7 @@ func TestOverTCP(t *testing.T) {
 	require.Zero(t, called.Stats().Faults)
 
 	require.NoError(t, called.Close())
-	require.Error(t, h.AppendEntries("s2", addr, heartbeat(1), &a))
+	require.Error(t, h.AppendEntries("s2", addr, entries(1, 1), &a), "and the next heartbeat is not spared")
 	err = h.AppendEntries("s2", addr, heartbeat(1), &a)
 	require.Error(t, err)
 	require.NotErrorIs(t, err, os.ErrDeadlineExceeded, "the preamble finds nobody, which shows at once")

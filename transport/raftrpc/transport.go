@@ -27,6 +27,7 @@ type Transport struct {
 
 	counters     counters
 	peers        peerTable
+	calm         calm
 	inboundBytes atomic.Int64 // payloads held for inbound connections
 	complaints   complaints
 

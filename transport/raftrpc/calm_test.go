@@ -1,0 +1,123 @@
+package raftrpc
+
+import (
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/hashicorp/raft"
+	"github.com/stretchr/testify/require"
+)
+
+// A heartbeat is not sent to a peer that has just followed in a request to append. It is sent when that is
+// too long ago, was of another term, was refused, or came before somebody asked for a real one.
+func TestHeartbeatsAreSpared(t *testing.T) {
+	const window = DefaultHeartbeatTimeout / calmShare
+	for _, c := range []struct {
+		name   string
+		before func(p *pair)
+		term   uint64
+		spared bool
+	}{
+		{"nothing was appended", func(*pair) {}, 4, false},
+		{"just followed", func(p *pair) { p.mustAppend(entries(4, 3, "a")) }, 4, true},
+		{"followed without entries", func(p *pair) { p.mustAppend(entries(4, 3)) }, 4, true},
+		{"followed as long ago as may be", func(p *pair) {
+			p.mustAppend(entries(4, 3, "a"))
+			time.Sleep(window - 1)
+		}, 4, true},
+		{"followed too long ago", func(p *pair) {
+			p.mustAppend(entries(4, 3, "a"))
+			time.Sleep(window)
+		}, 4, false},
+		{"another heartbeat was answered", func(p *pair) { p.mustAppend(heartbeat(4)) }, 4, false},
+		{"followed in an earlier term", func(p *pair) { p.mustAppend(entries(3, 2, "a")) }, 4, false},
+		{"refused the entries", func(p *pair) { p.mustAppend(entries(4, refusedPrev, "a")) }, 4, false},
+		{"answered with a higher term", func(p *pair) { p.mustAppend(entries(4, higherPrev, "a")) }, 4, false},
+		{"asked since", func(p *pair) {
+			p.mustAppend(entries(4, 3, "a"))
+			p.caller.Ask(p.caller.Started())
+		}, 4, false},
+		{"asked before, and followed since", func(p *pair) {
+			p.caller.Ask(p.caller.Started())
+			p.mustAppend(entries(4, 3, "a"))
+		}, 4, true},
+		{"asked for an older one since", func(p *pair) {
+			p.caller.Ask(p.caller.Started())
+			p.mustAppend(entries(4, 3, "a"))
+			p.caller.Ask(0)
+		}, 4, true},
+		{"retired meanwhile", func(p *pair) {
+			p.mustAppend(entries(4, 3, "a"))
+			p.caller.Retire()
+		}, 4, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var heartbeats atomic.Int64
+				p := newPair(t, nil, func(rpc raft.RPC) (any, error) {
+					if isHeartbeat(rpc.Command.(*raft.AppendEntriesRequest)) {
+						heartbeats.Add(1)
+					}
+					return followSome(rpc)
+				})
+				c.before(p)
+				already, started := heartbeats.Load(), p.caller.Started()
+				resp, err := p.append(heartbeat(c.term))
+				if c.name == "retired meanwhile" {
+					require.ErrorIs(t, err, ErrNoRaft)
+					return
+				}
+				require.NoError(t, err)
+				require.True(t, resp.Success)
+				require.Equal(t, c.term, resp.Term)
+				if c.spared {
+					require.Equal(t, already, heartbeats.Load())
+					require.Equal(t, started, p.caller.Started(), "no number for what was not sent: it confirms nothing")
+				} else {
+					require.Equal(t, already+1, heartbeats.Load())
+				}
+			})
+		})
+	}
+}
+
+// Requests of followSome that a follower does not follow, by their previous index.
+const (
+	refusedPrev = 90
+	higherPrev  = 91
+)
+
+func followSome(rpc raft.RPC) (any, error) {
+	r := rpc.Command.(*raft.AppendEntriesRequest)
+	switch r.PrevLogEntry {
+	case refusedPrev:
+		return &raft.AppendEntriesResponse{RPCHeader: headerOf("s2"), Term: r.Term, LastLog: 2}, nil
+	case higherPrev:
+		return &raft.AppendEntriesResponse{RPCHeader: headerOf("s2"), Term: r.Term + 1, LastLog: 2, Success: true}, nil
+	}
+	return agree(rpc)
+}
+
+// mustAppend is for requests that are answered, whatever the answer.
+func (p *pair) mustAppend(req *raft.AppendEntriesRequest) {
+	if _, err := p.append(req); err != nil {
+		panic(err)
+	}
+}
+
+// What is remembered of peers is bounded, and an older request does not hide a newer one.
+func TestCalmRemembersTheNewestOfSome(t *testing.T) {
+	var c calm
+	began := time.Unix(9, 0)
+	for i := range maxTrackedPeers + 1 {
+		c.followed(raft.ServerID(rune('A'+i)), 4, 1, began)
+	}
+	require.Len(t, c.peers, maxTrackedPeers)
+	c.followed("A", 4, 7, began.Add(time.Second))
+	c.followed("A", 4, 6, began)
+	require.True(t, c.spares("A", 4, began.Add(time.Second), time.Nanosecond))
+	c.forget("A")
+	require.False(t, c.spares("A", 4, began.Add(time.Second), time.Nanosecond))
+}
