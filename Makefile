@@ -15,6 +15,8 @@ SHRINK   ?= M01,M05,M11,M15,M16,M19,M22,M24,M28,M30,M31,M41
 # The earlier version of sim-mixed: the last tag before this commit or, until there is one, this commit.
 UNTAGGED  = 778b9646790204046530bb767ba4c0ea09ef7994
 BEFORE   ?= $(or $(shell git describe --tags --abbrev=0 HEAD^ 2>/dev/null),$(UNTAGGED))
+# What bench-sim-versus holds this tree against: the simulator as it was first finished.
+FIRST    ?= 59dccec
 AXES     ?=
 OUT      ?= bin/guest.wasm
 TESTARGS ?=
@@ -31,7 +33,7 @@ RACE_PKGS  = ./kernel/... ./wal/... ./transport/... ./httpd/... ./jepsen/... ./c
 GUEST_PKGS = ./kernel/... ./wal/... ./transport/... ./httpd/...
 
 .DEFAULT_GOAL := help
-.PHONY: build run test check lint race bench cluster fuzz conformance differential acceptance sim sim-smoke sim-long sim-day sim-mixed corpus sweep determinism mutants mutants-long report-test report-docs shrink-mutants bench-sim guest kill powercuts disk-faults hostile build-faults versus etcd36 floors steady curves soak clean help
+.PHONY: build run test check lint race bench cluster fuzz conformance differential acceptance sim sim-smoke sim-long sim-day sim-mixed corpus sweep determinism mutants mutants-long report-test report-docs shrink-mutants bench-sim bench-sim-versus guest kill powercuts disk-faults hostile build-faults versus etcd36 floors steady curves soak clean help
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -130,6 +132,10 @@ report-docs: build ## the same, and write docs/report-*.html and docs/report.png
 
 bench-sim: guest ## virtual seconds per CPU second, at work and idle
 	bin/holdfast-sim bench
+
+bench-sim-versus: guest ## the same in turns with the build of an earlier commit (FIRST, default that of the first simulator); it fails unless this one is half as fast again
+	GO=$(GO) .ci/guest-before $(FIRST) bin/first/guest.wasm bin/first/holdfast-sim
+	bin/holdfast-sim bench --against bin/first --floor 1.5
 
 guest: build ## build what the simulator runs; OVERLAY and MODFILE plant faults of your own, OUT is where it goes
 	GOOS=wasip1 GOARCH=wasm $(GO) build $(GUEST_PKGS)

@@ -41,23 +41,29 @@ func measure(ctx context.Context, c *cli.Command, stdout, _ io.Writer) (int, err
 	if s.wall <= 0 {
 		return 0, usagef("wall: %v; choose a time above nought", s.wall)
 	}
+	own, other, two, err := againstFlags(c)
+	if err != nil {
+		return 0, err
+	}
 	module, err := readModule(s.module)
 	if err != nil {
 		return 0, err
+	}
+	idle := s
+	idle.ops, idle.duration, idle.workloads, idle.faults = 0, idleDuration, []string{}, []string{}
+	loads := []load{{fmt.Sprintf("%d operations a virtual second, faults", benchOps), s, 8}, {"idle, no faults", idle, 60}}
+	fmt.Fprintf(stdout, "module=%s commit=%s: %d seeds, 3 members; virtual seconds per CPU second\n",
+		sim.ModuleHash(module), commit(), benchSeeds)
+	if two {
+		fmt.Fprintf(stdout, "held against %s, in turns; of each the best mean of %d\n", other.program, againstRounds)
+		return holdAgainst(ctx, callBench(s.cache), own, other, loads, c.Float64("floor"), stdout)
 	}
 	ws := &workers{}
 	defer ws.close()
 	if err := warm(ctx, ws.play, s); err != nil {
 		return 0, err
 	}
-	fmt.Fprintf(stdout, "module=%s commit=%s: %d seeds, 3 members; virtual seconds per CPU second\n",
-		sim.ModuleHash(module), commit(), benchSeeds)
-	idle := s
-	idle.ops, idle.duration, idle.workloads, idle.faults = 0, idleDuration, []string{}, []string{}
-	return bench(ctx, ws.play, stdout, []load{
-		{fmt.Sprintf("%d operations a virtual second, faults", benchOps), s, 8},
-		{"idle, no faults", idle, 60},
-	})
+	return bench(ctx, ws.play, stdout, loads)
 }
 
 // worked is the virtual time, in nanoseconds, during which a run has its load: reading back comes after it, and costs less.

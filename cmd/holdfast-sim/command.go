@@ -64,7 +64,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 				manyFlags(), scenarioFlags(0, determinismDuration), moduleFlags(), beforeFlags()),
 			sub("mutants", "build the guest with each of the planted faults and see that seeds find it", huntMutants,
 				mutantFlags(), scenarioFlags(0, mutantDuration), moduleFlags()),
-			sub("bench", "measure virtual seconds per CPU second, at work and idle", measure, moduleFlags()),
+			sub("bench", "measure virtual seconds per CPU second, at work and idle", measure, moduleFlags(), benchFlags()),
 			worker,
 			sub("guest", "build the guest module", buildGuest, guestFlags()),
 		},

@@ -248,7 +248,7 @@ func TestNumbersAndConfirmations(t *testing.T) {
 		require.Equal(t, []confirmation{{"s2", 5, 1}, {"s2", 5, 2}}, got)
 
 		got = nil
-		caller.Ask(caller.Started()) // so that heartbeats are sent
+		caller.Ask(caller.Started())                 // so that heartbeats are sent
 		answer = raft.AppendEntriesResponse{Term: 5} // no success
 		require.NoError(t, send(heartbeat(5)))
 		answer = raft.AppendEntriesResponse{Term: 6, Success: true} // a higher term
