@@ -12,21 +12,32 @@ import (
 // them. To get it ready costs as much as a short run; an Engine is for several runs, one after the other. What a run leaves in
 // it is nothing: each process is an instance of its own.
 type Engine struct {
-	hash    string // of the module
 	runtime wazero.Runtime
-	module  wazero.CompiledModule
-	// before is the module of an earlier version, beforeHash names it; nil, empty: there is none.
-	before     wazero.CompiledModule
-	beforeHash string
-	cache      wazero.CompilationCache
-	memory     memories
-	world      *world // of the present run, whose processes make the host calls
-	lost       bool   // a process of a run did not give the baton back
+	module  readyModule
+	before  readyModule // of an earlier version; its zero value: there is none
+	cache   wazero.CompilationCache
+	world   *world // of the present run, whose processes make the host calls
+	lost    bool   // a process of a run did not give the baton back
+}
+
+// readyModule is a module that is compiled, without its data, and the memory of its processes, with that.
+type readyModule struct {
+	hash     string // of the module
+	compiled wazero.CompiledModule
+	memory   memories
+}
+
+func (r *readyModule) ready(ctx context.Context, runtime wazero.Runtime, module []byte) (err error) {
+	r.hash = ModuleHash(module)
+	code, image := splitImage(module)
+	r.memory.image = image
+	r.compiled, err = runtime.CompileModule(ctx, code)
+	return err
 }
 
 // NewEngine compiles the modules of the options, Module and, if there is one, Before, or takes them from CacheDir.
 func NewEngine(ctx context.Context, o *Options) (*Engine, error) {
-	e := &Engine{hash: ModuleHash(o.Module)}
+	e := &Engine{}
 	if o.CacheDir != "" {
 		cache, err := wazero.NewCompilationCacheWithDir(o.CacheDir)
 		if err != nil {
@@ -35,15 +46,13 @@ func NewEngine(ctx context.Context, o *Options) (*Engine, error) {
 		e.cache = cache
 	}
 	e.runtime = wazero.NewRuntimeWithConfig(ctx, runtimeConfig(e.cache))
-	var err error
-	if e.module, err = e.runtime.CompileModule(ctx, o.Module); err != nil {
+	if err := e.module.ready(ctx, e.runtime, o.Module); err != nil {
 		return nil, errors.Join(fmt.Errorf("%w: compile: %w; build it with make guest", ErrModule, err), e.Close(ctx))
 	}
 	if len(o.Before) > 0 {
-		if e.before, err = e.runtime.CompileModule(ctx, o.Before); err != nil {
+		if err := e.before.ready(ctx, e.runtime, o.Before); err != nil {
 			return nil, errors.Join(fmt.Errorf("%w: compile the earlier version: %w; build it with make sim-mixed", ErrModule, err), e.Close(ctx))
 		}
-		e.beforeHash = ModuleHash(o.Before)
 	}
 	if err := errors.Join(e.exportWASI(ctx), e.exportHostCalls(ctx)); err != nil {
 		return nil, errors.Join(fmt.Errorf("host functions: %w", err), e.Close(ctx))
@@ -53,7 +62,7 @@ func NewEngine(ctx context.Context, o *Options) (*Engine, error) {
 
 // Runs tells whether the engine has the modules that a run is asked for with.
 func (e *Engine) Runs(o *Options) bool {
-	return e.hash == ModuleHash(o.Module) && (len(o.Before) == 0 || e.beforeHash == ModuleHash(o.Before))
+	return e.module.hash == ModuleHash(o.Module) && (len(o.Before) == 0 || e.before.hash == ModuleHash(o.Before))
 }
 
 // Lost tells that a run was given up while one of its processes computed without a host call, which nothing can interrupt:

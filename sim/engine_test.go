@@ -32,7 +32,7 @@ func TestEngineKeepsNothing(t *testing.T) {
 
 // An engine of another module, or one that lost a process, plays nothing.
 func TestEngineOfAnotherModule(t *testing.T) {
-	o := Options{Seed: 3, Nodes: 3, Duration: MinDuration, Module: []byte("another"), Engine: &Engine{hash: ModuleHash(toy)}}
+	o := Options{Seed: 3, Nodes: 3, Duration: MinDuration, Module: []byte("another"), Engine: &Engine{module: readyModule{hash: ModuleHash(toy)}}}
 	_, err := Run(t.Context(), o)
 	require.ErrorIs(t, err, ErrOptions)
 	o.Module, o.Engine.lost = toy, true

@@ -84,8 +84,9 @@ func (m *machine) start() {
 func (p *process) run() {
 	if !p.killed {
 		e := p.m.w.engine
-		ctx := e.memory.within(p.m.w.ctx)
-		mod, err := e.runtime.InstantiateModule(ctx, e.of(p.earlier), p.config())
+		module := e.of(p.earlier)
+		ctx := module.memory.within(p.m.w.ctx)
+		mod, err := e.runtime.InstantiateModule(ctx, module.compiled, p.config())
 		if mod != nil {
 			err = errors.Join(err, mod.Close(ctx))
 		}

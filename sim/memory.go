@@ -10,7 +10,8 @@ import (
 // that it has, and the runs of a seed start dozens of them: so that each gets at once, and has back from the one before, more
 // than it is likely to need.
 type memories struct {
-	idle [][]byte // zero throughout, each of usualBytes at least
+	image []byte   // what a process begins with, see splitImage
+	idle  [][]byte // zero behind the image, each of usualBytes at least
 }
 
 // usualBytes is more than a process needs as a rule. What is not touched costs nothing but addresses.
@@ -21,7 +22,7 @@ func (ms *memories) within(ctx context.Context) context.Context {
 	return experimental.WithMemoryAllocator(ctx, experimental.MemoryAllocatorFunc(ms.lend))
 }
 
-// lend gives an empty memory, whatever its size may become.
+// lend gives a memory with the image and nothing else in it, whatever its size may become.
 func (ms *memories) lend(_, _ uint64) experimental.LinearMemory {
 	m := &memory{from: ms}
 	if last := len(ms.idle) - 1; last >= 0 {
@@ -29,6 +30,7 @@ func (ms *memories) lend(_, _ uint64) experimental.LinearMemory {
 	} else {
 		m.bytes = make([]byte, 0, usualBytes)
 	}
+	copy(m.bytes[:len(ms.image)], ms.image)
 	return m
 }
 
@@ -51,7 +53,7 @@ func (m *memory) Reallocate(size uint64) []byte {
 
 // Free implements experimental.LinearMemory.
 func (m *memory) Free() {
-	clear(m.bytes)
+	clear(m.bytes[min(len(m.bytes), len(m.from.image)):])
 	m.from.idle = append(m.from.idle, m.bytes)
 	m.bytes = nil
 }

@@ -27,6 +27,20 @@ func TestMemoriesAreLentEmpty(t *testing.T) {
 	assert.Len(t, ms.idle, 1)
 }
 
+// It begins with the image, whoever had it before.
+func TestMemoriesAreLentWithTheImage(t *testing.T) {
+	ms := memories{image: []byte("image")}
+	want := append([]byte("image"), make([]byte, 1<<16-5)...)
+	for range 2 {
+		m := ms.lend(0, 0)
+		b := m.Reallocate(1 << 16)
+		assert.Equal(t, want, b)
+		copy(b, "other things")
+		b[len(b)-1] = 1
+		m.Free()
+	}
+}
+
 // One that needs more than the usual gets it, with what it had, and gives it back whole.
 func TestMemoryBeyondTheUsual(t *testing.T) {
 	var ms memories
@@ -50,6 +64,6 @@ func TestRunsGiveMemoriesBack(t *testing.T) {
 	for range 2 {
 		_, err = Run(t.Context(), o)
 		require.NoError(t, err)
-		assert.Len(t, o.Engine.memory.idle, 4, "three members and the clients")
+		assert.Len(t, o.Engine.module.memory.idle, 4, "three members and the clients")
 	}
 }

@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"strings"
 	"time"
-
-	"github.com/tetratelabs/wazero"
 )
 
 // A run of mixed versions is one with a guest of an earlier version beside the present one: some members begin with it, and
@@ -93,11 +91,11 @@ func (p *Plan) Upgraded() string {
 func (d *Decisions) Mixed() bool { return len(d.Plan.Upgrades) > 0 }
 
 // of is the module of a version.
-func (e *Engine) of(earlier bool) wazero.CompiledModule {
+func (e *Engine) of(earlier bool) *readyModule {
 	if earlier {
-		return e.before
+		return &e.before
 	}
-	return e.module
+	return &e.module
 }
 
 // earlier tells whether a process that starts now on the machine is of the earlier version.

@@ -115,7 +115,7 @@ func TestBadUpgrades(t *testing.T) {
 	_, err = Run(t.Context(), o)
 	require.ErrorIs(t, err, ErrModule)
 	o = mixedOptions(endsAtOnce)
-	o.Engine = &Engine{hash: ModuleHash(toy), beforeHash: ModuleHash([]byte("another"))}
+	o.Engine = &Engine{module: readyModule{hash: ModuleHash(toy)}, before: readyModule{hash: ModuleHash([]byte("another"))}}
 	_, err = Run(t.Context(), o)
 	require.ErrorIs(t, err, ErrOptions)
 	for want, upgrades := range map[string][]int64{

@@ -84,7 +84,7 @@ func (o *Options) check() error {
 	case o.UntilStep > 0 && o.Log != nil:
 		return fmt.Errorf("%w: decision log: the run is to stop at step %d, and a log is of a whole one; leave out one of the two", ErrOptions, o.UntilStep)
 	case o.Engine != nil && (o.Engine.lost || !o.Engine.Runs(o)):
-		return fmt.Errorf("%w: engine: it is of the module %s, or lost; make one of the modules to be run", ErrOptions, o.Engine.hash)
+		return fmt.Errorf("%w: engine: it is of the module %s, or lost; make one of the modules to be run", ErrOptions, o.Engine.module.hash)
 	case o.Decisions != nil:
 		return o.Decisions.check()
 	case o.Nodes < MinNodes || o.Nodes > MaxNodes:
