@@ -109,9 +109,9 @@ func TestPrioritiesFindDeepOrders(t *testing.T) {
 	const seeds = 100
 	found := func(schedule string) (late, reversed int) {
 		for seed := range int64(seeds) {
-			said := run(seed, schedule)
+			said := run(seed, priorityVariable, schedule)
 			if seed < 10 {
-				assert.Equal(t, said, run(seed, schedule), "one seed, two schedules")
+				assert.Equal(t, said, run(seed, priorityVariable, schedule), "one seed, two schedules")
 			}
 			require.Equal(t, "true", said[2])
 			if said[0] == "true" {

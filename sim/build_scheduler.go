@@ -6,8 +6,9 @@ import (
 	"holdfast/sim/patch"
 )
 
-// scheduler is what the guest's runtime has changed in it: whose turn it is, and how dearly a turn is found.
-var scheduler = slices.Concat(shuffled, ranked, oneThread())
+// scheduler is what the guest's runtime has changed in it: whose turn it is, who comes late to his, and how dearly a turn is
+// found.
+var scheduler = slices.Concat(shuffled, ranked, late, oneThread())
 
 // shuffled is what lets the seed decide whose turn it is. A wasm process has one thread, and Go's goroutines switch only
 // where they block; then they take turns in the order in which they became ready, whatever the seed. Two changes let the

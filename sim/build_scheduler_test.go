@@ -80,12 +80,12 @@ func share(what func(int)) string {
 // buildTurns builds the program above and gives a function that runs it with a seed.
 func buildTurns(t *testing.T, plain bool) func(seed int64) []string {
 	run := buildSaying(t, turns, plain)
-	return func(seed int64) []string { return run(seed, "") }
+	return func(seed int64) []string { return run(seed, "", "") }
 }
 
-// buildSaying builds a program that says three words, and gives a function that runs it with a seed, and a schedule by
-// priority if that is not empty.
-func buildSaying(t *testing.T, program string, plain bool) func(seed int64, priorities string) []string {
+// buildSaying builds a program that says three words, and gives a function that runs it with a seed, and with an environment
+// variable if its value is not empty.
+func buildSaying(t *testing.T, program string, plain bool) func(seed int64, variable, value string) []string {
 	dir := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "go.mod"), []byte("module guest\n\ngo 1.26.0\n"), 0o600))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "main.go"), []byte(program), 0o600))
@@ -98,13 +98,13 @@ func buildSaying(t *testing.T, program string, plain bool) func(seed int64, prio
 	wasi.MustInstantiate(t.Context(), r)
 	compiled, err := r.CompileModule(t.Context(), module)
 	require.NoError(t, err)
-	return func(seed int64, priorities string) []string {
+	return func(seed int64, variable, value string) []string {
 		var stdout bytes.Buffer
 		c := wazero.NewModuleConfig().WithName("").WithStdout(&stdout).WithStderr(os.Stderr).
 			WithRandSource(rand.New(rand.NewSource(seed))).
 			WithFSConfig(wazero.NewFSConfig().WithDirMount(t.TempDir(), "/"))
-		if priorities != "" {
-			c = c.WithEnv(priorityVariable, priorities)
+		if value != "" {
+			c = c.WithEnv(variable, value)
 		}
 		m, err := r.InstantiateModule(t.Context(), compiled, c)
 		require.NoError(t, err)

@@ -33,6 +33,7 @@ const (
 	forLoss      purpose = "loss"       // whether a lossy link loses a segment; entity: link
 	forFlaky     purpose = "flaky"      // whether a flaky link breaks a connection; entity: link
 	forSchedule  purpose = "schedule"   // whose turn it is among a member's goroutines; entity: which option of that
+	forLate      purpose = "late"       // how often a member's goroutines are late; entity: machine and incarnation
 	forGiveUp    purpose = "give-up"    // how long a kernel sends again to a machine that is off; entity: link
 	forUpgrades  purpose = "upgrades"   // when a member is upgraded; entity: machine
 )

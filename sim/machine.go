@@ -26,8 +26,10 @@ type machine struct {
 	args  []string
 	// priorities are those of its processes' goroutines.
 	priorities Priorities
-	disk       *disk.Disk
-	clock      clock
+	// late: now and then one of those is late, as lateVariable tells it.
+	late  bool
+	disk  *disk.Disk
+	clock clock
 	// incarnation counts the processes that were started here, from 1.
 	incarnation int
 	proc        *process // nil: nothing runs
@@ -100,6 +102,9 @@ func (p *process) config() wazero.ModuleConfig {
 	c := wazero.NewModuleConfig()
 	if p.m.priorities != (Priorities{}) {
 		c = c.WithEnv(priorityVariable, p.m.priorities.variable())
+	}
+	if p.m.late {
+		c = c.WithEnv(lateVariable, p.m.w.draws.lateness(life(p.m.index, p.m.incarnation)))
 	}
 	return c.WithName("").
 		WithArgs(append([]string{p.m.name}, p.m.args...)...).

@@ -1,0 +1,100 @@
+package sim
+
+import (
+	"strconv"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// overtaken prints, for a channel, a mutex and a select, whether who was woken through it had no turn before somebody whose
+// time had not come yet by then.
+const overtaken = `package main
+
+import (
+	"fmt"
+	"runtime"
+	"sync"
+	"time"
+)
+
+func main() {
+	bell, other := make(chan int), make(chan int)
+	var mu sync.Mutex
+	mu.Lock()
+	fmt.Println(
+		is(func() { <-bell }, func() { bell <- 1 }),
+		is(mu.Lock, mu.Unlock),
+		is(func() {
+			select {
+			case <-bell:
+			case <-other:
+			}
+		}, func() { other <- 1 }),
+	)
+}
+
+func is(wait, wake func()) bool {
+	going, done := false, make(chan bool)
+	go func() {
+		wait()
+		going = true
+		close(done)
+	}()
+	for range 16 {
+		runtime.Gosched() // until it waits
+	}
+	wake()
+	time.Sleep(4 * time.Millisecond)
+	early := going
+	<-done
+	return !early
+}
+`
+
+// Who was woken may be late by more than it takes others to hear from outside, if the host asks for that, and never otherwise.
+func TestTheWokenAreLate(t *testing.T) {
+	run := buildSaying(t, overtaken, false)
+	const seeds = 100
+	for _, c := range []struct {
+		oneIn       string
+		least, most int
+	}{
+		{"", 0, 0},
+		{"1", seeds / 10, seeds / 2},
+		{"8", 1, seeds / 8},
+	} {
+		late := [3]int{}
+		for seed := range int64(seeds) {
+			said := run(seed, lateVariable, c.oneIn)
+			if seed < 10 {
+				assert.Equal(t, said, run(seed, lateVariable, c.oneIn), "one seed, two schedules")
+			}
+			for i := range said {
+				if said[i] == "true" {
+					late[i]++
+				}
+			}
+		}
+		for i, what := range []string{"a channel", "a mutex", "a select"} {
+			t.Logf("one in %q: late from %s with %d of %d seeds", c.oneIn, what, late[i], seeds)
+			assert.GreaterOrEqual(t, late[i], c.least, what)
+			assert.LessOrEqual(t, late[i], c.most, what)
+		}
+	}
+}
+
+// Each life of a member has a share of its own, of every order of magnitude.
+func TestLatenessIsDrawnForEachLife(t *testing.T) {
+	drawn := map[string]bool{}
+	for incarnation := range 200 {
+		drawn[draws(7).lateness(life(1, incarnation))] = true
+	}
+	assert.Len(t, drawn, leastLate-mostLate)
+	for share := range drawn {
+		n, err := strconv.Atoi(share)
+		require.NoError(t, err)
+		assert.True(t, n >= 1<<mostLate && n < 1<<leastLate, share)
+	}
+}
