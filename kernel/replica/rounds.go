@@ -171,8 +171,9 @@ func (rr *readRounds) hold(round *readRound) error {
 		rr.running = round
 		rr.mu.Unlock()
 		// Its verdict does not count; it makes raft send heartbeats now, and Ask
-		// sees to it that they go out.
-		rr.r.transport.Ask(round.after)
+		// sees to it that they go out: what was answered before the round could
+		// be told of it does not spare them.
+		rr.r.transport.Ask(rr.r.transport.Started())
 		rr.r.node().VerifyLeader()
 		if err := rr.settle(round); err != nil {
 			if errors.Is(err, ErrNoLeader) {

@@ -53,7 +53,7 @@ var replication = []Mutant{
 			{
 				File: "transport/raftrpc/handle.go",
 				Old:  "	\"io\"\n",
-				New:  "	\"io\"\n	\"math/rand/v2\"\n	\"time\"\n",
+				New:  "	\"io\"\n	\"math/rand/v2\"\n",
 			},
 		},
 	},

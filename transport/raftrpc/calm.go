@@ -19,6 +19,9 @@ import (
 // much when a leader without a quorum steps down, and makes as much longer the
 // time that a follower may hear nothing, when raft's election timeout is several
 // times that. No read relies on it: see [Transport.Ask].
+//
+// Some go out all the same, so that their connection stays: on a new one nobody
+// would notice that the peer has lost all that it had (see [busy]).
 type calm struct {
 	asked atomic.Uint64 // by Ask; confirmations up to this number are of no use
 
@@ -26,10 +29,11 @@ type calm struct {
 	peers map[raft.ServerID]contact
 }
 
-// contact is the newest request to append that a peer followed.
+// contact is the newest request to append that a peer followed, and when the
+// newest heartbeat began that it did.
 type contact struct {
 	term, number uint64
-	began        time.Time
+	began, beat  time.Time
 }
 
 // calmShare is the part of the heartbeat's timeout for which an answered request
@@ -38,18 +42,28 @@ type contact struct {
 // ours. A request may stand for those of one such interval, the longest.
 const calmShare = 10
 
+// beatShare is the part of [Config.IdleTimeout] after which a heartbeat goes out
+// for its connection's sake; after half of it that would be given up.
+const beatShare = 4
+
 // followed notes that a peer followed this server in a request that began then.
-func (c *calm) followed(id raft.ServerID, term, number uint64, began time.Time) {
+func (c *calm) followed(id raft.ServerID, heartbeat bool, term, number uint64, began time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	old, known := c.peers[id]
-	if known && old.number > number || !known && len(c.peers) >= maxTrackedPeers {
+	last, known := c.peers[id]
+	if !known && len(c.peers) >= maxTrackedPeers {
 		return
+	}
+	switch {
+	case heartbeat:
+		last.beat = began
+	case last.number < number:
+		last.term, last.number, last.began = term, number, began
 	}
 	if c.peers == nil {
 		c.peers = map[raft.ServerID]contact{}
 	}
-	c.peers[id] = contact{term, number, began}
+	c.peers[id] = last
 }
 
 // forget notes that a peer did not answer.
@@ -61,11 +75,12 @@ func (c *calm) forget(id raft.ServerID) {
 
 // spares tells whether a peer followed this server in term so recently, and
 // after the last Ask, that a heartbeat would bring nothing new to either.
-func (c *calm) spares(id raft.ServerID, term uint64, now time.Time, window time.Duration) bool {
+func (c *calm) spares(id raft.ServerID, term uint64, now time.Time, cfg *Config) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	last, known := c.peers[id]
-	return known && last.term == term && last.number > c.asked.Load() && now.Sub(last.began) < window
+	return known && last.term == term && last.number > c.asked.Load() &&
+		now.Sub(last.began) < cfg.HeartbeatTimeout/calmShare && now.Sub(last.beat) < cfg.IdleTimeout/beatShare
 }
 
 // Ask makes raft's next heartbeat to each peer a real one, unless the peer has

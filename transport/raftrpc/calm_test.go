@@ -32,6 +32,11 @@ func TestHeartbeatsAreSpared(t *testing.T) {
 			time.Sleep(window)
 		}, 4, false},
 		{"another heartbeat was answered", func(p *pair) { p.mustAppend(heartbeat(4)) }, 4, false},
+		{"no heartbeat yet", func(p *pair) { p.mustAppend(entries(4, 3, "a")) }, 4, false},
+		{"no heartbeat for so long that its connection ends", func(p *pair) {
+			time.Sleep(DefaultIdleTimeout / beatShare)
+			p.mustAppend(entries(4, 3, "a"))
+		}, 4, false},
 		{"followed in an earlier term", func(p *pair) { p.mustAppend(entries(3, 2, "a")) }, 4, false},
 		{"refused the entries", func(p *pair) { p.mustAppend(entries(4, refusedPrev, "a")) }, 4, false},
 		{"answered with a higher term", func(p *pair) { p.mustAppend(entries(4, higherPrev, "a")) }, 4, false},
@@ -62,6 +67,9 @@ func TestHeartbeatsAreSpared(t *testing.T) {
 					}
 					return followSome(rpc)
 				})
+				if c.name != "no heartbeat yet" {
+					p.mustAppend(heartbeat(4))
+				}
 				c.before(p)
 				already, started := heartbeats.Load(), p.caller.Started()
 				resp, err := p.append(heartbeat(c.term))
@@ -110,14 +118,18 @@ func (p *pair) mustAppend(req *raft.AppendEntriesRequest) {
 // What is remembered of peers is bounded, and an older request does not hide a newer one.
 func TestCalmRemembersTheNewestOfSome(t *testing.T) {
 	var c calm
+	cfg := Config{HeartbeatTimeout: calmShare, IdleTimeout: time.Hour}
 	began := time.Unix(9, 0)
 	for i := range maxTrackedPeers + 1 {
-		c.followed(raft.ServerID(rune('A'+i)), 4, 1, began)
+		c.followed(raft.ServerID(rune('A'+i)), false, 4, 1, began)
 	}
 	require.Len(t, c.peers, maxTrackedPeers)
-	c.followed("A", 4, 7, began.Add(time.Second))
-	c.followed("A", 4, 6, began)
-	require.True(t, c.spares("A", 4, began.Add(time.Second), time.Nanosecond))
+	now := began.Add(time.Second)
+	c.followed("A", true, 4, 5, now)
+	c.followed("A", false, 4, 7, now)
+	c.followed("A", false, 4, 6, began)
+	require.True(t, c.spares("A", 4, now, &cfg))
+	require.False(t, c.spares("B", 4, now, &cfg))
 	c.forget("A")
-	require.False(t, c.spares("A", 4, began.Add(time.Second), time.Nanosecond))
+	require.False(t, c.spares("A", 4, now, &cfg))
 }

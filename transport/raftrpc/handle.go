@@ -103,7 +103,7 @@ func isHeartbeat(r *raft.AppendEntriesRequest) bool {
 // that would bring nothing new is not sent, see [calm].
 func (h *handle) AppendEntries(id raft.ServerID, target raft.ServerAddress, args *raft.AppendEntriesRequest, resp *raft.AppendEntriesResponse) error {
 	t, began := h.t, time.Now()
-	if isHeartbeat(args) && h.ctx.Err() == nil && t.calm.spares(id, args.Term, began, t.cfg.HeartbeatTimeout/calmShare) {
+	if isHeartbeat(args) && h.ctx.Err() == nil && t.calm.spares(id, args.Term, began, &t.cfg) {
 		*resp = raft.AppendEntriesResponse{Term: args.Term, Success: true}
 		return nil
 	}
@@ -132,9 +132,7 @@ func (h *handle) AppendEntries(id raft.ServerID, target raft.ServerAddress, args
 	if !resp.Success || resp.Term > args.Term {
 		return nil
 	}
-	if c.class == ClassAppend {
-		t.calm.followed(id, args.Term, number, began)
-	}
+	t.calm.followed(id, c.class == ClassHeartbeat, args.Term, number, began)
 	if f := t.confirmed.Load(); f != nil {
 		(*f)(id, args.Term, number)
 	}
