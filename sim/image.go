@@ -111,14 +111,19 @@ func (r *wasmReader) memoryBytes() uint64 {
 	return r.uint() << 16
 }
 
-// data reads the data section. least is the size that the memory certainly has: what is beyond is an error of the module's.
+// data reads the data section. least is the size that the memory certainly has: what is beyond is an error of the module's. A
+// memory that begins larger than the usual is not lent with an image.
 func (r *wasmReader) data(least uint64) []byte {
+	if least > usualBytes {
+		r.err = errNoImage
+		return nil
+	}
 	image := make([]byte, 0, len(r.rest)) // about as much as there is of it
 	for count := r.uint(); count > 0 && r.err == nil; count-- {
 		kind, op := r.byte(), r.byte()
 		at, end := r.int(), r.byte()
 		piece := r.take(r.uint())
-		if kind != 0 || op != opI32Const || end != opEnd || at < 0 || uint64(at)+uint64(len(piece)) > min(least, usualBytes) {
+		if kind != 0 || op != opI32Const || end != opEnd || at < 0 || uint64(at)+uint64(len(piece)) > least {
 			r.err = errNoImage
 			return nil
 		}

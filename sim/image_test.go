@@ -63,6 +63,7 @@ func TestSplitImageLeavesOthers(t *testing.T) {
 		"no memory":             slices.Concat(header, dataSection(piece("abc", 0))),
 		"two memories":          slices.Concat(header, section(sectionMemory, 2, 0, 1, 0, 1), dataSection(piece("abc", 0))),
 		"counted data":          slices.Concat(header, memory1, section(sectionDataCount, 1), dataSection(piece("abc", 0))),
+		"a large memory":        slices.Concat(header, section(sectionMemory, 1, 0, 0x81, 0x08), dataSection(piece("abc", 0))),
 		"passive data":          slices.Concat(header, memory1, section(sectionData, 1, 1, 1, 'a')),
 		"an offset in a global": slices.Concat(header, memory1, section(sectionData, 1, 0, 0x23, 0, opEnd, 1, 'a')),
 		"beyond the memory":     slices.Concat(header, memory1, dataSection(piece("ab", 0xff, 0xff, 0x03))),

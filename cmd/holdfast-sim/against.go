@@ -61,6 +61,9 @@ type benchOf func(ctx context.Context, s simulator) (measured, error)
 // meanLine is what bench prints of a load, in every version.
 var meanLine = regexp.MustCompile(`(?m)^(.*\S)\s+mean ([0-9.]+), min `)
 
+// notGreen is what it prints of a seed that was not what was to be measured.
+var notGreen = regexp.MustCompile(`(?m)^.*: seed=\S+ verdict=.*$`)
+
 // callBench is benchOf for programs of any version. That one thinks itself too slow is no error: others may use the machine.
 func callBench(cache string) benchOf {
 	return func(ctx context.Context, s simulator) (measured, error) {
@@ -72,6 +75,9 @@ func callBench(cache string) benchOf {
 		var status *exec.ExitError
 		if err != nil && (!errors.As(err, &status) || status.ExitCode() != exitFailed) {
 			return nil, fmt.Errorf("%s %s: %w\n%s", s.program, strings.Join(args, " "), err, out)
+		}
+		if red := notGreen.Find(out); red != nil {
+			return nil, fmt.Errorf("%s bench: %s", s.program, red)
 		}
 		found := measured{}
 		for _, line := range meanLine.FindAllSubmatch(out, -1) {

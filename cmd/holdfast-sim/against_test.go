@@ -68,6 +68,13 @@ exit 1
 	require.NoError(t, err)
 	assert.Equal(t, measured{"50 operations a virtual second, faults": 7, "idle, no faults": 154.4}, found)
 
+	script(`echo "idle, no faults: seed=0xbe0c4001 verdict=liveness: see holdfast-sim run --seed 0xbe0c4001"
+echo "idle, no faults                              mean 154.4, min 114.4, median 163.8, max 188.6; expect 60 at least: ok"
+exit 1
+`)
+	_, err = callBench("")(t.Context(), simulator{program: program, module: "m"})
+	require.ErrorContains(t, err, "seed=0xbe0c4001 verdict=liveness", "what is not green measures something else")
+
 	script("echo broken; exit 2\n")
 	_, err = callBench("dir")(t.Context(), simulator{program: program, module: "m"})
 	require.ErrorContains(t, err, program+" bench --module m --cache dir: exit status 2\nbroken")
