@@ -9,6 +9,8 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/stretchr/testify/require"
+
+	"holdfast/jepsen/process"
 )
 
 // TestLive runs scripts that start the agent itself. $CLIENT, $PEER and $OPS
@@ -36,12 +38,12 @@ func TestLive(t *testing.T) {
 	})
 }
 
-// freeURL names a loopback port that nobody uses now.
+// freeURL names a loopback port that nobody uses now, and that no other test and
+// no client takes until the agent listens there.
 func freeURL(t *testing.T) string {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	url, err := process.FreeURL()
 	require.NoError(t, err)
-	defer listener.Close()
-	return "http://" + listener.Addr().String()
+	return url
 }
 
 // terminateCommand is "terminate": it sends SIGTERM to what runs in the

@@ -57,7 +57,7 @@ func newMember(p Program, dir, name string) (*Member, error) {
 	}
 	for _, u := range urls {
 		var err error
-		if *u, err = freeURL(); err != nil {
+		if *u, err = FreeURL(); err != nil {
 			return nil, fmt.Errorf("place member %s: %w", name, err)
 		}
 	}

@@ -20,9 +20,9 @@ var ports struct {
 	given map[int]bool
 }
 
-// freeURL returns a loopback URL whose port is free and was not given before, by
-// this program or another that runs.
-func freeURL() (string, error) {
+// FreeURL returns a loopback URL whose port is free and was not given before, by
+// this program or another that runs. An error says that too many ports are taken.
+func FreeURL() (string, error) {
 	ports.Lock()
 	defer ports.Unlock()
 	if ports.given == nil {
