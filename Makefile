@@ -36,7 +36,7 @@ GUEST_PKGS = ./kernel/... ./wal/... ./transport/... ./httpd/...
 .PHONY: build run test check lint race bench cluster fuzz conformance differential acceptance sim sim-smoke sim-long sim-day sim-mixed corpus sweep determinism mutants mutants-long report-test report-docs shrink-mutants bench-sim bench-sim-versus guest kill powercuts disk-faults hostile build-faults versus etcd36 floors steady curves soak clean help
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # Nothing but the source and the commit goes into the programs: the same commit
 # gives the same bytes in any directory.

@@ -20,7 +20,7 @@ func TestHeartbeatsAreSpared(t *testing.T) {
 		term   uint64
 		spared bool
 	}{
-		{"nothing was appended", func(*pair) {}, 4, false},
+		{"only a heartbeat was answered", func(*pair) {}, 4, false},
 		{"just followed", func(p *pair) { p.mustAppend(entries(4, 3, "a")) }, 4, true},
 		{"followed without entries", func(p *pair) { p.mustAppend(entries(4, 3)) }, 4, true},
 		{"followed as long ago as may be", func(p *pair) {
@@ -31,8 +31,10 @@ func TestHeartbeatsAreSpared(t *testing.T) {
 			p.mustAppend(entries(4, 3, "a"))
 			time.Sleep(window)
 		}, 4, false},
-		{"another heartbeat was answered", func(p *pair) { p.mustAppend(heartbeat(4)) }, 4, false},
-		{"no heartbeat yet", func(p *pair) { p.mustAppend(entries(4, 3, "a")) }, 4, false},
+		{"no heartbeat since it did not answer", func(p *pair) {
+			p.caller.calm.forget("s2")
+			p.mustAppend(entries(4, 3, "a"))
+		}, 4, false},
 		{"no heartbeat for so long that its connection ends", func(p *pair) {
 			time.Sleep(DefaultIdleTimeout / beatShare)
 			p.mustAppend(entries(4, 3, "a"))
@@ -53,10 +55,6 @@ func TestHeartbeatsAreSpared(t *testing.T) {
 			p.mustAppend(entries(4, 3, "a"))
 			p.caller.Ask(0)
 		}, 4, true},
-		{"retired meanwhile", func(p *pair) {
-			p.mustAppend(entries(4, 3, "a"))
-			p.caller.Retire()
-		}, 4, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -67,16 +65,10 @@ func TestHeartbeatsAreSpared(t *testing.T) {
 					}
 					return followSome(rpc)
 				})
-				if c.name != "no heartbeat yet" {
-					p.mustAppend(heartbeat(4))
-				}
+				p.mustAppend(heartbeat(4))
 				c.before(p)
 				already, started := heartbeats.Load(), p.caller.Started()
 				resp, err := p.append(heartbeat(c.term))
-				if c.name == "retired meanwhile" {
-					require.ErrorIs(t, err, ErrNoRaft)
-					return
-				}
 				require.NoError(t, err)
 				require.True(t, resp.Success)
 				require.Equal(t, c.term, resp.Term)
@@ -89,6 +81,18 @@ func TestHeartbeatsAreSpared(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A raft instance that is retired is told so, also where a heartbeat would be spared.
+func TestRetiredHandleSparesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPair(t, nil, agree)
+		p.mustAppend(heartbeat(4))
+		p.mustAppend(entries(4, 3, "a"))
+		p.caller.Retire()
+		_, err := p.append(heartbeat(4))
+		require.ErrorIs(t, err, ErrNoRaft)
+	})
 }
 
 // Requests of followSome that a follower does not follow, by their previous index.
