@@ -46,7 +46,7 @@ func againstFlags(c *cli.Command) (own, other simulator, ok bool, err error) {
 	other = simulator{filepath.Join(dir, "holdfast-sim"), filepath.Join(dir, "guest.wasm")}
 	for _, file := range []string{other.program, other.module} {
 		if _, err := os.Stat(file); err != nil {
-			return own, other, false, usagef("against: %s: %v; name the bin directory of another build, after its make guest", dir, errors.Unwrap(err))
+			return own, other, false, usagef("against: %s: %v; name the bin directory of another build, after its make guest", file, errors.Unwrap(err))
 		}
 	}
 	return own, other, true, nil

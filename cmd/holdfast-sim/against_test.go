@@ -87,10 +87,10 @@ func TestAgainstBadUsage(t *testing.T) {
 	half := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(half, "holdfast-sim"), nil, 0o600))
 	for want, args := range map[string][]string{
-		"add --against":                   {"bench", "--module", wasm, "--floor", "2"},
-		"against: " + empty + ": no such": {"bench", "--module", wasm, "--against", empty},
-		"against: " + half + ": no such":  {"bench", "--module", wasm, "--against", half},
-		"floor: -1":                       {"bench", "--module", wasm, "--against", half, "--floor=-1"},
+		"add --against": {"bench", "--module", wasm, "--floor", "2"},
+		"against: " + filepath.Join(empty, "holdfast-sim") + ": no such": {"bench", "--module", wasm, "--against", empty},
+		"against: " + filepath.Join(half, "guest.wasm") + ": no such":    {"bench", "--module", wasm, "--against", half},
+		"floor: -1": {"bench", "--module", wasm, "--against", half, "--floor=-1"},
 	} {
 		code, _, stderr := call(t, args...)
 		assert.Equal(t, exitUsage, code, "%v: %s", args, stderr)
