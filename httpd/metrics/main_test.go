@@ -76,9 +76,17 @@ func newFixture(t *testing.T, limits httpd.Limits) *fixture {
 	})
 	f.eventually("set up", func() bool {
 		members, _, _ := f.member.Cluster()
-		return f.member.Status().Ready && len(members) == 1 && members[0].Name == "one"
+		m := f.member.Metrics() // what an entry does is seen before it is counted
+		return f.member.Status().Ready && len(members) == 1 && members[0].Name == "one" && observed(m.CommitTime) == observed(m.BatchCommands)
 	})
 	return f
+}
+
+func observed(h replica.Histogram) (n uint64) {
+	for _, count := range h.Counts {
+		n += count
+	}
+	return n
 }
 
 func (f *fixture) eventually(what string, holds func() bool) {

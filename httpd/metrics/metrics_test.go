@@ -136,7 +136,10 @@ func TestCounts(t *testing.T) {
 
 	require.NoError(t, poll.Close())
 	require.NoError(t, stream.Close())
-	f.eventually("watches gone", func() bool { return f.member.Watchers() == 0 })
+	f.eventually("watches gone", func() bool {
+		now := f.server.Stats()
+		return f.member.Watchers() == 0 && now.LongPolls == 0 && now.Streams == 0
+	})
 	gone := f.figures()
 	require.Zero(t, gone[`holdfast_http_watches{kind="long_poll"}`]+gone[`holdfast_http_watches{kind="stream"}`])
 	f.ask(clientAddr, "PUT", "/v2/keys/t", "value=1&ttl=1000")
