@@ -122,7 +122,7 @@ mutants-long: guest ## the same in three campaigns, each on seeds of its own, fo
 
 shrink-mutants: guest ## what finds planted faults shrinks, unattended, to a few faults and clients, and each of those faults is needed
 	bin/holdfast-sim mutants --only $(SHRINK) --from $(HUNTFROM) --budget $(BUDGET) --nodes 3 --duration 14s --keep bin/shrunk --out bin/shrunk/mutants.md
-	bin/holdfast-sim shrunk bin/shrunk
+	bin/holdfast-sim shrunk --budget $(BUDGET) bin/shrunk
 
 report-test: build ## open the reports of docs/reports, or PAGES, in chromium and hold them against their runs' histories
 	sim/story/playwright/run $(PAGES)

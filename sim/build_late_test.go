@@ -1,7 +1,9 @@
 package sim
 
 import (
+	"bytes"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -97,4 +99,31 @@ func TestLatenessIsDrawnForEachLife(t *testing.T) {
 		require.NoError(t, err)
 		assert.True(t, n >= 1<<mostLate && n < 1<<leastLate, share)
 	}
+}
+
+// A log that says that nobody is late is played so, and played again it is the same run.
+func TestReplayPunctual(t *testing.T) {
+	play := func(punctual bool) (*Report, *Decisions, string) {
+		var log bytes.Buffer
+		o := toyOptions(6, "good")
+		o.Decisions.Plan.Punctual, o.Log = punctual, &log
+		head := strings.Join(o.Decisions.Plan.Lines(), "\n")
+		rep, err := Run(t.Context(), o)
+		require.NoError(t, err)
+		require.Equal(t, VerdictOK, rep.Verdict, rep.Detail)
+		d, err := ReadDecisions(&log)
+		require.NoError(t, err)
+		assert.Equal(t, punctual, d.Plan.Punctual)
+		return rep, d, head
+	}
+	late, _, head := play(false)
+	assert.NotContains(t, head, "nobody late")
+	punctual, log, head := play(true)
+	assert.Contains(t, head, ", nobody late")
+	assert.NotEqual(t, late.Hash, punctual.Hash)
+	o := toyOptions(6, "good")
+	o.Decisions = log
+	again, err := Run(t.Context(), o)
+	require.NoError(t, err)
+	assert.Equal(t, punctual.Line(), again.Line())
 }

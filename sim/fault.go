@@ -23,6 +23,10 @@ type Fault struct {
 	N      int64  `json:"n,omitempty"`     // the kind's own number
 }
 
+// GoesForLeader tells whether the fault's kind strikes the leader whenever there is one. Where a run is drawn anew, another may
+// lead at that moment than the one whom a log names.
+func (f *Fault) GoesForLeader() bool { return faultKind(f.Kind).leads }
+
 // kind describes one kind of fault.
 type kind struct {
 	name  string

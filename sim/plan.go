@@ -40,6 +40,8 @@ type Plan struct {
 
 	// Priorities rank the goroutines of each member; logs of the time before there were any have none.
 	Priorities Priorities `json:"priorities,omitzero"`
+	// Punctual says that no goroutine of a member is ever late; drawn plans never say so.
+	Punctual bool `json:"punctual,omitempty"`
 
 	// Skips are operations that clients leave out; drawn plans have none.
 	Skips []Skip `json:"skips,omitempty"`
@@ -224,12 +226,20 @@ func (p *Plan) Lines() []string {
 			k.ElectionTimeout, k.Tick, k.HistoryEvents, k.SnapshotEntries, k.TrailingBytes, k.SegmentBytes),
 		fmt.Sprintf("workloads=%s at %d operations a second, timeout=%v bulk=%d bytes",
 			strings.Join(work, ","), p.OpsPerSecond, d(p.TimeoutNanos), p.BulkBytes),
-		fmt.Sprintf("calm=%v end=%v schedule=%v", d(p.CalmAtNanos), d(p.EndNanos), p.Priorities),
+		fmt.Sprintf("calm=%v end=%v schedule=%v", d(p.CalmAtNanos), d(p.EndNanos), p.scheduled()),
 	}
 	if len(p.Upgrades) > 0 {
 		lines = append(lines, "upgrades="+p.Upgraded())
 	}
 	return lines
+}
+
+// scheduled tells of the members' goroutines.
+func (p *Plan) scheduled() string {
+	if p.Punctual {
+		return p.Priorities.String() + ", nobody late"
+	}
+	return p.Priorities.String()
 }
 
 func memberName(i int) string { return fmt.Sprintf("m%d", i+1) }

@@ -66,7 +66,7 @@ func TestReplayByPriority(t *testing.T) {
 	assert.Equal(t, first.Line(), again.Line())
 }
 
-// Logs written before there were priorities are played without.
+// Logs written before there were priorities are played without, and those that say nothing of it with goroutines that are late.
 func TestOldLogsAreUniform(t *testing.T) {
 	logs, err := filepath.Glob("../docs/reports/*.log")
 	require.NoError(t, err)
@@ -76,6 +76,7 @@ func TestOldLogsAreUniform(t *testing.T) {
 		require.NoError(t, err)
 		d, err := ReadDecisions(bytes.NewReader(text))
 		require.NoError(t, err, name)
+		assert.Equal(t, bytes.Contains(text, []byte(`"punctual":true`)), d.Plan.Punctual, name)
 		if !bytes.Contains(text, []byte(`"priorities"`)) {
 			assert.Zero(t, d.Plan.Priorities, name)
 		}

@@ -34,7 +34,7 @@ func newScenario(w *world, faults []Fault, memberArgs []string) *scenario {
 	for i := range nodes {
 		s.members = append(s.members, w.add(&machine{
 			name: memberName(i), ip: fmt.Sprintf("10.0.0.%d", i+1), disk: disk.New(),
-			clock: clock{wallNanos: w.plan.WallOffsetNanos}, priorities: w.plan.Priorities, late: true,
+			clock: clock{wallNanos: w.plan.WallOffsetNanos}, priorities: w.plan.Priorities, late: !w.plan.Punctual,
 		}))
 	}
 	w.recording.begin(s.members)

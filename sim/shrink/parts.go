@@ -47,6 +47,39 @@ func fewerUpgrades(d *sim.Decisions) []*sim.Decisions {
 	return out
 }
 
+// simplerSchedule makes logs in which the members' goroutines are never late, take turns that are drawn uniformly, or both. Each
+// of these draws all that follows anew, so that whatever is taken away later makes another run of the rest: hence, for both at
+// one time, some other seeds too.
+func simplerSchedule(d *sim.Decisions) []*sim.Decisions {
+	uniform := d.Plan.Priorities == (sim.Priorities{})
+	if d.Plan.Punctual && uniform {
+		return nil
+	}
+	simple := clone(d)
+	simple.Plan.Priorities, simple.Plan.Punctual = sim.Priorities{}, true
+	out := []*sim.Decisions{simple}
+	for n := range uint64(redrawnSeeds) {
+		out = append(out, redrawn(simple, n+1))
+	}
+	if !d.Plan.Punctual && !uniform {
+		punctual, even := clone(d), clone(d)
+		punctual.Plan.Punctual, even.Plan.Priorities = true, sim.Priorities{}
+		out = append(out, punctual, even)
+	}
+	return out
+}
+
+// redrawn makes a log of another seed, in which faults that go for the leader strike whoever that is then.
+func redrawn(d *sim.Decisions, n uint64) *sim.Decisions {
+	c := clone(d)
+	c.Seed += n
+	for i := range c.Faults {
+		f := &c.Faults[i]
+		f.Leader = f.Leader || f.GoesForLeader()
+	}
+	return c
+}
+
 // clients lists all clients, each by the place of its workload.
 func clients(d *sim.Decisions) []int {
 	var out []int
@@ -116,8 +149,10 @@ func fewerClientsRedrawn(d *sim.Decisions) []*sim.Decisions {
 	var out []*sim.Decisions
 	for n := range uint64(redrawnSeeds) {
 		for _, keep := range some {
-			c := withClients(d, keep)
-			c.Seed += n + 1
+			c := redrawn(withClients(d, keep), n+1)
+			if n%2 == 0 { // as much as all did: who needs little of it loses the rest with the operations
+				c.Plan.OpsPerSecond = d.Plan.OpsPerSecond
+			}
 			out = append(out, c)
 		}
 	}
@@ -130,19 +165,16 @@ const (
 	redrawnSeeds   = 6
 )
 
-// fewerOperations makes logs whose clients do half as much in the same time, or only small things, or whose members draw
-// their turns uniformly.
+// fewerOperations makes logs whose clients do half as much in the same time, or only small things.
 func fewerOperations(d *sim.Decisions) []*sim.Decisions {
 	var out []*sim.Decisions
-	if d.Plan.Priorities != (sim.Priorities{}) {
-		c := clone(d)
-		c.Plan.Priorities = sim.Priorities{}
-		out = append(out, c)
-	}
 	if half := d.Plan.OpsPerSecond / 2; half > 0 {
 		c := clone(d)
 		c.Plan.OpsPerSecond = half
 		out = append(out, c)
+		for n := range uint64(redrawnSeeds) {
+			out = append(out, redrawn(c, n+1))
+		}
 	}
 	if d.Plan.BulkBytes > 0 {
 		c := clone(d)

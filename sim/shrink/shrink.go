@@ -28,7 +28,8 @@ type Shrinker struct {
 	Operations []int
 	// Jobs is how many tests are made at a time; 0: one.
 	Jobs int
-	// Spent, if set, is asked before each test; once it says so, no further one is begun.
+	// Spent, if set, is asked before each test; once it says so, no further one is begun, but for those that see whether each
+	// fault is still needed without the operations that went.
 	Spent func() bool
 	// Tell, if set, is told after each test.
 	Tell func(Progress)
@@ -55,9 +56,9 @@ func (s Shrinker) Run(ctx context.Context, d *sim.Decisions) (Result, error) {
 	w.Jobs = max(w.Jobs, 1)
 	for {
 		before := w.best
-		for _, p := range passes {
-			w.what = p.name
-			p.shrink(w)
+		w.settle()
+		if !w.stopped() {
+			w.singleOperations()
 		}
 		if w.stopped() || w.best == before {
 			return Result{Decisions: w.best, Tests: w.tests, Minimal: !w.stopped()}, w.err
@@ -65,22 +66,48 @@ func (s Shrinker) Run(ctx context.Context, d *sim.Decisions) (Result, error) {
 	}
 }
 
-// passes are the ways to make a log smaller, in the order in which they are gone.
+// settle goes all ways to make a log smaller until none of them does. They take away much at a time, single operations little:
+// while these are many they would spend the budget.
+func (w *work) settle() {
+	for {
+		before := w.best
+		for _, p := range passes {
+			w.what = p.name
+			p.shrink(w)
+		}
+		if w.stopped() || w.best == before {
+			return
+		}
+	}
+}
+
+// passes are the ways to make a log smaller, in the order in which they are gone, but for single operations.
 var passes = []struct {
 	name   string
 	shrink func(*work)
 }{
 	{"faults", func(w *work) { w.minimise(len(w.best.Faults), withFaults) }},
 	{"upgrades", func(w *work) { w.descend(fewerUpgrades) }},
+	{"schedule", func(w *work) { w.descend(simplerSchedule) }},
 	{"clients", func(w *work) { w.minimise(len(clients(w.best)), withClients) }},
 	{"clients, with other seeds", func(w *work) { w.descend(fewerClientsRedrawn) }},
-	{"operations", func(w *work) {
-		w.descend(fewerOperations)
-		began := operations(w.best, w.Operations)
-		w.minimise(len(began), func(d *sim.Decisions, keep []int) *sim.Decisions { return withOperations(d, began, keep) })
-	}},
+	{"operations", func(w *work) { w.descend(fewerOperations) }},
 	{"members", func(w *work) { w.descend(fewerMembers) }},
 	{"time", func(w *work) { w.descend(lessTime) }},
+}
+
+// singleOperations takes away operations one by one. It may be that a fault is not needed any more then; so that each that is
+// left is needed, they are tried once more even if the budget is spent: they are few here.
+func (w *work) singleOperations() {
+	w.what = "single operations"
+	began, settled := operations(w.best, w.Operations), w.best
+	w.minimise(len(began), func(d *sim.Decisions, keep []int) *sim.Decisions { return withOperations(d, began, keep) })
+	if !w.spent || w.best == settled {
+		return
+	}
+	w.what, w.spent, w.Spent = "faults", false, nil
+	w.minimise(len(w.best.Faults), withFaults)
+	w.spent = true
 }
 
 // work is a log being shrunk.

@@ -70,6 +70,7 @@ func TestLeavesWhatIsNeeded(t *testing.T) {
 		assert.EqualValues(t, 1, small.Plan.OpsPerSecond)
 		assert.Zero(t, small.Plan.BulkBytes)
 		assert.Zero(t, small.Plan.Priorities)
+		assert.True(t, small.Plan.Punctual)
 		assert.Equal(t, sim.MinNodes, small.Plan.Nodes)
 		assert.Empty(t, small.Verdict, "it has not been played")
 		assert.NoError(t, readBack(small))
@@ -119,6 +120,32 @@ func TestStopsEarly(t *testing.T) {
 	assert.Equal(t, 6, res.Tests)
 	assert.Less(t, len(res.Decisions.Faults), len(d.Faults))
 
+	// The last operations that went may leave a fault without a purpose.
+	d = drawn(7, 3)
+	d.Plan.Workloads = []sim.Work{{Name: "cas", Clients: 1}}
+	tests.Store(0)
+	res, err = Shrinker{
+		Test: func(_ context.Context, c *sim.Decisions) (Outcome, error) {
+			tests.Add(1)
+			need := 2
+			if leftOut(c, 0, 0) {
+				need = 1
+			}
+			return Outcome{Fails: len(c.Faults) >= need && !leftOut(c, 0, 39), Operations: []int{40, 9}}, nil
+		},
+		Operations: []int{40, 9},
+		Tell: func(p Progress) {
+			if p.What == "single operations" && leftOut(p.Smallest, 0, 0) {
+				tests.Store(1 << 20)
+			}
+		},
+		Spent: func() bool { return tests.Load() >= 1<<20 },
+	}.Run(t.Context(), d)
+	require.NoError(t, err)
+	assert.False(t, res.Minimal)
+	assert.Len(t, res.Decisions.Faults, 1)
+
+	d = drawn(7, 5)
 	broken := errors.New("no more disk")
 	tests.Store(0)
 	res, err = Shrinker{Test: func(ctx context.Context, c *sim.Decisions) (Outcome, error) {
@@ -158,6 +185,45 @@ func TestLeavesOutOperations(t *testing.T) {
 	assert.NoError(t, readBack(res.Decisions))
 }
 
+// Whether a failure needs members' goroutines to be late, priorities, both or neither, a log keeps no more of it. Where neither
+// fails with its own seed, another does: there the faults that go for a leader strike whoever leads.
+func TestLeavesTheSchedule(t *testing.T) {
+	for name, c := range map[string]struct {
+		fails              func(d *sim.Decisions) bool
+		late, ranked, anew bool
+	}{
+		"neither":                     {func(*sim.Decisions) bool { return true }, false, false, false},
+		"late":                        {func(d *sim.Decisions) bool { return !d.Plan.Punctual }, true, false, false},
+		"priorities":                  {func(d *sim.Decisions) bool { return d.Plan.Priorities.Steps > 0 }, false, true, false},
+		"both":                        {func(d *sim.Decisions) bool { return !d.Plan.Punctual && d.Plan.Priorities.Steps > 0 }, true, true, false},
+		"either, or neither by luck":  {func(d *sim.Decisions) bool { return !d.Plan.Punctual || d.Plan.Priorities.Steps > 0 || d.Seed%4 == 1 }, false, false, true},
+		"late, and its seed, if ever": {func(d *sim.Decisions) bool { return !d.Plan.Punctual && d.Seed == 3 }, true, false, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := drawn(3, 3)
+			d.Plan.Workloads = []sim.Work{{Name: "cas", Clients: 1}}
+			d.Plan.Priorities = sim.Priorities{Steps: 100, Points: 3}
+			d.Faults = []sim.Fault{{ID: 1, Kind: "stale-leader", At: 3e9, For: 2e9, Member: "m2", Other: "m1"}, {ID: 2, Kind: "pause", At: 3e9, For: 1e9, Member: "m1", Other: "m2"}}
+			test := func(_ context.Context, d *sim.Decisions) (Outcome, error) {
+				return Outcome{Fails: len(d.Faults) == 2 && c.fails(d)}, readBack(d)
+			}
+			res, err := Shrinker{Test: test}.Run(t.Context(), d)
+			require.NoError(t, err)
+			small := res.Decisions
+			assert.Equal(t, c.late, !small.Plan.Punctual)
+			assert.Equal(t, c.ranked, small.Plan.Priorities != sim.Priorities{})
+			if c.anew {
+				assert.NotEqual(t, d.Seed, small.Seed)
+				assert.Equal(t, []bool{true, false}, []bool{small.Faults[0].Leader, small.Faults[1].Leader})
+			}
+			if name == "late, and its seed, if ever" {
+				assert.Equal(t, d.Seed, small.Seed)
+				assert.False(t, small.Faults[0].Leader)
+			}
+		})
+	}
+}
+
 // Upgrades go that a failure does not need, and where it needs none, all members are of one version.
 func TestLeavesUpgrades(t *testing.T) {
 	d := drawn(3, 5)
@@ -190,7 +256,7 @@ func TestTells(t *testing.T) {
 		Tell: func(p Progress) { told = append(told, p.What) },
 	}.Run(t.Context(), drawn(3, 5))
 	require.NoError(t, err)
-	assert.Equal(t, []string{"faults", "clients", "operations", "members", "time"}, slices.Compact(told)[:5])
+	assert.Equal(t, []string{"faults", "schedule", "clients", "operations", "members", "time"}, slices.Compact(told)[:6])
 }
 
 // readBack tells whether a log can be read and would be played.
