@@ -120,7 +120,7 @@ mutants: guest ## hunt every planted fault for BUDGET of CPU time, and write doc
 mutants-long: guest ## the same in three campaigns, each on seeds of its own, for medians
 	bin/holdfast-sim mutants --campaigns 3 --from $(HUNTFROM) --budget $(BUDGET) --nodes 3 --duration 14s
 
-shrink-mutants: guest ## what finds planted faults shrinks, unattended, to a few faults and clients, and each of those faults is needed
+shrink-mutants: guest ## what finds planted faults shrinks in BUDGET of CPU time each, unattended, to a few faults and clients, all faults needed
 	bin/holdfast-sim mutants --only $(SHRINK) --from $(HUNTFROM) --budget $(BUDGET) --nodes 3 --duration 14s --keep bin/shrunk --out bin/shrunk/mutants.md
 	bin/holdfast-sim shrunk --budget $(BUDGET) bin/shrunk
 

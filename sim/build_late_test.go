@@ -101,7 +101,7 @@ func TestLatenessIsDrawnForEachLife(t *testing.T) {
 	}
 }
 
-// A log that says that nobody is late is played so, and played again it is the same run.
+// A log that says that nobody is late is another run, and played again it is the same one.
 func TestReplayPunctual(t *testing.T) {
 	play := func(punctual bool) (*Report, *Decisions, string) {
 		var log bytes.Buffer

@@ -25,7 +25,10 @@ type Fault struct {
 
 // GoesForLeader tells whether the fault's kind strikes the leader whenever there is one. Where a run is drawn anew, another may
 // lead at that moment than the one whom a log names.
-func (f *Fault) GoesForLeader() bool { return faultKind(f.Kind).leads }
+func (f *Fault) GoesForLeader() bool {
+	k := faultKind(f.Kind)
+	return k != nil && k.leads
+}
 
 // kind describes one kind of fault.
 type kind struct {

@@ -66,7 +66,7 @@ func TestReplayByPriority(t *testing.T) {
 	assert.Equal(t, first.Line(), again.Line())
 }
 
-// Logs written before there were priorities are played without, and those that say nothing of it with goroutines that are late.
+// A log that says nothing of priorities has none, and one that does not say that nobody is late has it that somebody is.
 func TestOldLogsAreUniform(t *testing.T) {
 	logs, err := filepath.Glob("../docs/reports/*.log")
 	require.NoError(t, err)

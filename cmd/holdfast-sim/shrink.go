@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -18,7 +19,7 @@ import (
 	"github.com/urfave/cli/v3"
 )
 
-// defaultShrinkBudget is the CPU time after which no further run is begun to shrink a log.
+// defaultShrinkBudget is the CPU time after which a log is not made smaller any more.
 const defaultShrinkBudget = 10 * time.Minute
 
 // shrunkSuffix is what a shrunk log's name has more than the one it was made of.
@@ -26,7 +27,7 @@ const shrunkSuffix = ".shrunk"
 
 func shrinkFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.DurationFlag{Name: "budget", Value: defaultShrinkBudget, Usage: "CPU time after which no further run is begun"},
+		&cli.DurationFlag{Name: "budget", Value: defaultShrinkBudget, Usage: "CPU time after which no further run is begun, but to see whether each fault is needed"},
 		&cli.IntFlag{Name: "jobs", Value: 2, Usage: "runs at a time; the result does not depend on it"},
 		&cli.StringFlag{Name: "out", Usage: "write the shrunk log to `FILE` (default: the log's name and " + shrunkSuffix + ")"},
 		&cli.StringFlag{Name: "passes", Usage: "take only logs that the guest in `FILE` passes: of a fault that is in one build and not in the other"},
@@ -167,7 +168,10 @@ func (sh *shrinking) run(ctx context.Context, d *sim.Decisions, stdout io.Writer
 		return nil, fmt.Errorf("log: %s: shrunk it failed in %s, and played again it is %s; see holdfast-sim smoke", sh.log, sh.first.fired(), small.verdict())
 	}
 	end := "nothing more can be taken away"
-	if !res.Minimal {
+	switch {
+	case !res.Minimal && res.Needed:
+		end = "the budget is spent, and more might go, but each fault is needed"
+	case !res.Minimal:
 		end = "the budget is spent, and more might go"
 	}
 	fmt.Fprintf(stdout, "%s\n%d runs, %.1f CPU s; %s\n", sizes(res.Decisions), sh.tried.Load(), sh.spent().Seconds(), end)
@@ -180,7 +184,11 @@ func (sh *shrinking) fails(ctx context.Context, d *sim.Decisions) (shrink.Outcom
 	if err != nil || !sh.alike(&o) {
 		return shrink.Outcome{}, err
 	}
-	came := shrink.Outcome{Fails: true, Operations: o.report.Operations}
+	played, err := sim.ReadDecisions(bytes.NewReader(o.log))
+	if err != nil {
+		return shrink.Outcome{}, fmt.Errorf("log of a run that failed: %w", err)
+	}
+	came := shrink.Outcome{Fails: true, Operations: o.report.Operations, Faults: played.Faults}
 	if sh.passes != "" {
 		o, err = sh.try(ctx, sh.passes, d)
 		came.Fails = err == nil && o.verdict() == sim.VerdictOK

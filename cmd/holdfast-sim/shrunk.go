@@ -23,7 +23,7 @@ const (
 
 func shrunkFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.DurationFlag{Name: "budget", Value: defaultShrinkBudget, Usage: "CPU time after which no further run is begun to shrink one log"},
+		&cli.DurationFlag{Name: "budget", Value: defaultShrinkBudget, Usage: "CPU time of one log after which no further run is begun, but to see whether each fault is needed"},
 		&cli.IntFlag{Name: "jobs", Value: 2, Usage: "runs at a time"},
 		&cli.IntFlag{Name: "least", Value: 8, Usage: "how many logs have to shrink as they should"},
 	}

@@ -1,11 +1,11 @@
 // Package shrink makes a failing run small enough to be understood: it takes away from a decision log whatever is not needed
 // for the failure, and gives back a log that fails alike.
 //
-// What it takes away, in this order: faults, upgrades, the schedule of members' goroutines, clients, operations, members, time.
-// Faults, clients and single operations go by delta debugging (Zeller and Hildebrandt, Simplifying and Isolating
-// Failure-Inducing Input, 2002): halves first, then smaller and smaller parts, at last one by one; the rest by steps of half of
-// what is left. It goes round until nothing goes any more, so that of the faults and clients that are left each single one is
-// needed. Single operations are many and cost a run each: they come when all else has settled, and then it goes round again.
+// What it takes away, in this order: faults, upgrades, what is special in the schedule of members' goroutines, clients,
+// operations, members, time, single operations. Faults, clients and single operations go by delta debugging (Zeller and
+// Hildebrandt, Simplifying and Isolating Failure-Inducing Input, 2002): halves first, then smaller and smaller parts, at last one
+// by one; rates and times by halves. It goes round until nothing goes any more, so that of the faults and clients that are left
+// each single one is needed. Single operations are many and cost a run each: they come when all else has settled, and then it goes round again.
 //
 // A client may be needed for no better reason than that without it everything happens a little earlier, and so may operations
 // and a schedule: hence with fewer of them a few other seeds are tried, too, under the same plan and the same faults.

@@ -47,9 +47,9 @@ func fewerUpgrades(d *sim.Decisions) []*sim.Decisions {
 	return out
 }
 
-// simplerSchedule makes logs in which the members' goroutines are never late, take turns that are drawn uniformly, or both. Each
-// of these draws all that follows anew, so that whatever is taken away later makes another run of the rest: hence, for both at
-// one time, some other seeds too.
+// simplerSchedule makes logs in which the members' goroutines are never late, take turns that are drawn uniformly, or both.
+// Goroutines that are late move everything after them, and by other times once anything is taken away: so both at one time is
+// tried with some other seeds, too.
 func simplerSchedule(d *sim.Decisions) []*sim.Decisions {
 	uniform := d.Plan.Priorities == (sim.Priorities{})
 	if d.Plan.Punctual && uniform {
@@ -69,7 +69,7 @@ func simplerSchedule(d *sim.Decisions) []*sim.Decisions {
 	return out
 }
 
-// redrawn makes a log of another seed, in which faults that go for the leader strike whoever that is then.
+// redrawn makes a log of another seed, in which faults of kinds that always go for the leader strike whoever that is then.
 func redrawn(d *sim.Decisions, n uint64) *sim.Decisions {
 	c := clone(d)
 	c.Seed += n
@@ -150,7 +150,7 @@ func fewerClientsRedrawn(d *sim.Decisions) []*sim.Decisions {
 	for n := range uint64(redrawnSeeds) {
 		for _, keep := range some {
 			c := redrawn(withClients(d, keep), n+1)
-			if n%2 == 0 { // as much as all did: who needs little of it loses the rest with the operations
+			if n%2 == 0 { // as much as all of them did: whatever is not needed goes with the operations
 				c.Plan.OpsPerSecond = d.Plan.OpsPerSecond
 			}
 			out = append(out, c)
@@ -165,9 +165,14 @@ const (
 	redrawnSeeds   = 6
 )
 
-// fewerOperations makes logs whose clients do half as much in the same time, or only small things.
+// fewerOperations makes logs whose clients do only small things, or half as much in the same time, with some other seeds, too.
 func fewerOperations(d *sim.Decisions) []*sim.Decisions {
 	var out []*sim.Decisions
+	if d.Plan.BulkBytes > 0 {
+		c := clone(d)
+		c.Plan.BulkBytes = 0
+		out = append(out, c)
+	}
 	if half := d.Plan.OpsPerSecond / 2; half > 0 {
 		c := clone(d)
 		c.Plan.OpsPerSecond = half
@@ -175,11 +180,6 @@ func fewerOperations(d *sim.Decisions) []*sim.Decisions {
 		for n := range uint64(redrawnSeeds) {
 			out = append(out, redrawn(c, n+1))
 		}
-	}
-	if d.Plan.BulkBytes > 0 {
-		c := clone(d)
-		c.Plan.BulkBytes = 0
-		out = append(out, c)
 	}
 	return out
 }

@@ -19,6 +19,8 @@ type Outcome struct {
 	Fails bool
 	// Operations is how many each client began, those that its plan leaves out included (see sim.Report).
 	Operations []int
+	// Faults are the log's as they came up, each with whom it struck; nil: as the log has them.
+	Faults []sim.Fault
 }
 
 // Shrinker says how a log is made smaller.
@@ -29,7 +31,7 @@ type Shrinker struct {
 	// Jobs is how many tests are made at a time; 0: one.
 	Jobs int
 	// Spent, if set, is asked before each test; once it says so, no further one is begun, but for those that see whether each
-	// fault is still needed without the operations that went.
+	// fault is needed, if there are few (see Result.Needed).
 	Spent func() bool
 	// Tell, if set, is told after each test.
 	Tell func(Progress)
@@ -48,7 +50,13 @@ type Result struct {
 	Tests     int
 	// Minimal says that nothing more can be taken away; else the budget was spent before that was known.
 	Minimal bool
+	// Needed says that without any one of the faults the log does not fail. That is seen to beyond the budget, too, where no
+	// more than mostFaults are left.
+	Needed bool
 }
+
+// mostFaults are tried once more, one by one, when the budget is spent.
+const mostFaults = 16
 
 // Run shrinks a log that fails. With an error, the result is the smallest log until then. The log given stays as it is.
 func (s Shrinker) Run(ctx context.Context, d *sim.Decisions) (Result, error) {
@@ -61,9 +69,21 @@ func (s Shrinker) Run(ctx context.Context, d *sim.Decisions) (Result, error) {
 			w.singleOperations()
 		}
 		if w.stopped() || w.best == before {
-			return Result{Decisions: w.best, Tests: w.tests, Minimal: !w.stopped()}, w.err
+			return w.result()
 		}
 	}
+}
+
+func (w *work) result() (Result, error) {
+	minimal := !w.stopped()
+	needed := minimal
+	if w.err == nil && !minimal && len(w.best.Faults) <= mostFaults {
+		// What went last may have left a fault without a purpose.
+		w.what, w.spent, w.Spent = "faults", false, nil
+		w.minimise(len(w.best.Faults), withFaults)
+		needed = w.err == nil
+	}
+	return Result{Decisions: w.best, Tests: w.tests, Minimal: minimal, Needed: needed}, w.err
 }
 
 // settle goes all ways to make a log smaller until none of them does. They take away much at a time, single operations little:
@@ -81,14 +101,14 @@ func (w *work) settle() {
 	}
 }
 
-// passes are the ways to make a log smaller, in the order in which they are gone, but for single operations.
+// passes are the ways to make a log smaller, in the order in which they are tried, but for single operations.
 var passes = []struct {
 	name   string
 	shrink func(*work)
 }{
 	{"faults", func(w *work) { w.minimise(len(w.best.Faults), withFaults) }},
 	{"upgrades", func(w *work) { w.descend(fewerUpgrades) }},
-	{"schedule", func(w *work) { w.descend(simplerSchedule) }},
+	{"what is special in the schedule", func(w *work) { w.descend(simplerSchedule) }},
 	{"clients", func(w *work) { w.minimise(len(clients(w.best)), withClients) }},
 	{"clients, with other seeds", func(w *work) { w.descend(fewerClientsRedrawn) }},
 	{"operations", func(w *work) { w.descend(fewerOperations) }},
@@ -96,18 +116,10 @@ var passes = []struct {
 	{"time", func(w *work) { w.descend(lessTime) }},
 }
 
-// singleOperations takes away operations one by one. It may be that a fault is not needed any more then; so that each that is
-// left is needed, they are tried once more even if the budget is spent: they are few here.
 func (w *work) singleOperations() {
 	w.what = "single operations"
-	began, settled := operations(w.best, w.Operations), w.best
+	began := operations(w.best, w.Operations)
 	w.minimise(len(began), func(d *sim.Decisions, keep []int) *sim.Decisions { return withOperations(d, began, keep) })
-	if !w.spent || w.best == settled {
-		return
-	}
-	w.what, w.spent, w.Spent = "faults", false, nil
-	w.minimise(len(w.best.Faults), withFaults)
-	w.spent = true
 }
 
 // work is a log being shrunk.
@@ -172,8 +184,16 @@ func (w *work) first(candidates []*sim.Decisions) int {
 	for at := 0; at < len(candidates) && !w.stopped(); at += w.Jobs {
 		some := candidates[at:min(at+w.Jobs, len(candidates))]
 		for i, o := range w.test(some) {
+			if o.err != nil { // of one after the first that fails it does not matter: with fewer jobs nobody would know
+				w.err = fmt.Errorf("shrink %s: %w", w.what, o.err)
+				return -1
+			}
 			if o.Fails {
 				w.best, w.Operations = some[i], o.Operations
+				if o.Faults != nil {
+					w.best = clone(some[i])
+					w.best.Faults = o.Faults
+				}
 				return at + i
 			}
 		}
@@ -181,14 +201,20 @@ func (w *work) first(candidates []*sim.Decisions) int {
 	return -1
 }
 
+// tested is what came of a test.
+type tested struct {
+	Outcome
+	err error
+}
+
 // test tests some candidates at one time, but for those that were tested before.
-func (w *work) test(candidates []*sim.Decisions) []Outcome {
-	came, errs, keys := make([]Outcome, len(candidates)), make([]error, len(candidates)), make([]string, len(candidates))
+func (w *work) test(candidates []*sim.Decisions) []tested {
+	came, keys := make([]tested, len(candidates)), make([]string, len(candidates))
 	var wg sync.WaitGroup
 	for i, d := range candidates {
 		keys[i] = key(d)
 		known, ok := w.known[keys[i]]
-		if came[i] = known; ok {
+		if came[i].Outcome = known; ok {
 			continue
 		}
 		if w.spent = w.spent || w.Spent != nil && w.Spent(); w.spent {
@@ -196,18 +222,15 @@ func (w *work) test(candidates []*sim.Decisions) []Outcome {
 			continue
 		}
 		w.tests++
-		wg.Go(func() { came[i], errs[i] = w.Test(w.ctx, d) })
+		wg.Go(func() { came[i].Outcome, came[i].err = w.Test(w.ctx, d) })
 	}
 	wg.Wait()
 	for i, d := range candidates {
-		if errs[i] != nil {
-			w.err = fmt.Errorf("shrink %s: %w", w.what, errs[i])
-			return nil
+		if keys[i] == "" || came[i].err != nil {
+			continue
 		}
-		if keys[i] != "" {
-			w.known[keys[i]] = came[i]
-		}
-		if w.Tell != nil && keys[i] != "" {
+		w.known[keys[i]] = came[i].Outcome
+		if w.Tell != nil {
 			smallest := w.best
 			if came[i].Fails {
 				smallest = d

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -107,56 +106,129 @@ func TestEachFaultIsNeeded(t *testing.T) {
 	})
 }
 
-// A budget that is spent ends the shrinking with the smallest log until then; so does an error, which is told.
-func TestStopsEarly(t *testing.T) {
-	d, tests := drawn(7, 5), atomic.Int64{}
-	counted := func(_ context.Context, c *sim.Decisions) (Outcome, error) {
-		tests.Add(1)
-		return Outcome{Fails: len(c.Faults) >= 3}, nil
-	}
-	res, err := Shrinker{Test: counted, Spent: func() bool { return tests.Load() >= 6 }}.Run(t.Context(), d)
-	require.NoError(t, err)
-	assert.False(t, res.Minimal)
-	assert.Equal(t, 6, res.Tests)
-	assert.Less(t, len(res.Decisions.Faults), len(d.Faults))
-
-	// The last operations that went may leave a fault without a purpose.
-	d = drawn(7, 3)
+// Whenever a budget is spent, that ends the shrinking with the smallest log until then; and where few faults are left, each of
+// them is needed, be it without operations that went last.
+func TestBudget(t *testing.T) {
+	d, tests := drawn(7, 3), 0
 	d.Plan.Workloads = []sim.Work{{Name: "cas", Clients: 1}}
-	tests.Store(0)
-	res, err = Shrinker{
-		Test: func(_ context.Context, c *sim.Decisions) (Outcome, error) {
-			tests.Add(1)
-			need := 2
-			if leftOut(c, 0, 0) {
-				need = 1
-			}
-			return Outcome{Fails: len(c.Faults) >= need && !leftOut(c, 0, 39), Operations: []int{40, 9}}, nil
-		},
-		Operations: []int{40, 9},
-		Tell: func(p Progress) {
-			if p.What == "single operations" && leftOut(p.Smallest, 0, 0) {
-				tests.Store(1 << 20)
-			}
-		},
-		Spent: func() bool { return tests.Load() >= 1<<20 },
-	}.Run(t.Context(), d)
-	require.NoError(t, err)
-	assert.False(t, res.Minimal)
-	assert.Len(t, res.Decisions.Faults, 1)
+	for len(d.Faults) <= mostFaults {
+		f := d.Faults[0]
+		f.ID = 5000 + len(d.Faults)
+		d.Faults = append(d.Faults, f)
+	}
+	test := func(_ context.Context, c *sim.Decisions) (Outcome, error) {
+		tests++
+		need := 3
+		if leftOut(c, 0, 0) {
+			need = 1
+		}
+		return Outcome{Fails: len(c.Faults) >= need && !leftOut(c, 0, 39), Operations: []int{40, 9}}, nil
+	}
+	ends := map[bool]int{} // by whether each fault is known to be needed
+	for limit := 1; ; limit++ {
+		tests = 0
+		res, err := Shrinker{Test: test, Operations: []int{40, 9}, Spent: func() bool { return tests >= limit }}.Run(t.Context(), d)
+		require.NoError(t, err)
+		assert.Equal(t, tests, res.Tests)
+		small := res.Decisions
+		came, _ := test(t.Context(), small)
+		assert.True(t, came.Fails)
+		if assert.Equal(t, res.Minimal || len(small.Faults) <= mostFaults, res.Needed); !res.Needed {
+			assert.Equal(t, limit, res.Tests)
+			ends[false]++
+			continue
+		}
+		ends[true]++
+		for i := range small.Faults {
+			came, _ := test(t.Context(), withFaults(small, slices.Delete(indexes(small), i, i+1)))
+			assert.False(t, came.Fails, "limit %d: without fault %d of %d", limit, i, len(small.Faults))
+		}
+		if res.Minimal {
+			assert.Len(t, small.Faults, 1)
+			assert.Greater(t, ends[true], 20)
+			assert.Positive(t, ends[false])
+			return
+		}
+	}
+}
 
-	d = drawn(7, 5)
-	broken := errors.New("no more disk")
-	tests.Store(0)
-	res, err = Shrinker{Test: func(ctx context.Context, c *sim.Decisions) (Outcome, error) {
-		if tests.Load() == 6 {
+func indexes(d *sim.Decisions) []int {
+	var out []int
+	for i := range d.Faults {
+		out = append(out, i)
+	}
+	return out
+}
+
+// An error ends the shrinking with the smallest log until then, and is told; but not one of a test that fewer jobs would not make.
+func TestErrors(t *testing.T) {
+	d, tests, broken := drawn(7, 5), 0, errors.New("no more disk")
+	res, err := Shrinker{Test: func(_ context.Context, c *sim.Decisions) (Outcome, error) {
+		if tests++; tests > 6 {
 			return Outcome{}, broken
 		}
-		return counted(ctx, c)
+		return Outcome{Fails: len(c.Faults) >= 3}, nil
 	}}.Run(t.Context(), d)
 	require.ErrorIs(t, err, broken)
 	assert.ErrorContains(t, err, "shrink faults")
 	assert.Less(t, len(res.Decisions.Faults), len(d.Faults))
+
+	half := (len(d.Faults) + 1) / 2
+	for _, jobs := range []int{1, 2, 3} {
+		res, err = Shrinker{Jobs: jobs, Test: func(_ context.Context, c *sim.Decisions) (Outcome, error) {
+			if slices.Equal(c.Faults, d.Faults[:half]) {
+				return Outcome{}, broken
+			}
+			return Outcome{Fails: slices.Equal(c.Faults, d.Faults[half:])}, nil
+		}}.Run(t.Context(), d)
+		require.NoError(t, err, "%d jobs", jobs)
+		assert.Equal(t, d.Faults[half:], res.Decisions.Faults)
+	}
+}
+
+// Where fewer clients or operations do not fail at first, they are drawn anew: with all that clients did before and with their
+// share of it, and with faults that go for whoever leads then.
+func TestDrawsAnew(t *testing.T) {
+	for name, fewer := range map[string]func(*sim.Decisions) []*sim.Decisions{"clients": fewerClientsRedrawn, "operations": fewerOperations} {
+		t.Run(name, func(t *testing.T) {
+			d := drawn(3, 3)
+			d.Plan.Workloads, d.Plan.OpsPerSecond, d.Plan.BulkBytes = []sim.Work{{Name: "cas", Clients: 4}}, 40, 0
+			d.Faults = []sim.Fault{{ID: 1, Kind: "stale-leader", Member: "m2"}, {ID: 2, Kind: "kill", Member: "m2"}}
+			seeds, rates := map[uint64]bool{}, map[int64]bool{}
+			for _, c := range fewer(d) {
+				seeds[c.Seed] = true
+				rates[c.Plan.OpsPerSecond/int64(len(clients(c)))] = true
+				assert.Equal(t, []bool{c.Seed != d.Seed, false}, []bool{c.Faults[0].Leader, c.Faults[1].Leader})
+			}
+			assert.Greater(t, len(seeds), 5)
+			assert.Equal(t, map[string]map[int64]bool{
+				"clients":    {10: true, 40: true, 40 / 3: true, 40 / 2: true},
+				"operations": {5: true},
+			}[name], rates)
+		})
+	}
+}
+
+// Whom the faults struck in the run that failed, they strike in all that is made of its log.
+func TestKeepsWhomFaultsStruck(t *testing.T) {
+	d := drawn(3, 3)
+	d.Plan.Workloads = []sim.Work{{Name: "cas", Clients: 1}}
+	d.Faults = []sim.Fault{{ID: 1, Kind: "stale-leader", At: 3e9, For: 2e9, Member: "m2", Other: "m1"}, {ID: 2, Kind: "kill", At: 4e9, For: 1e9, Member: "m1", Other: "m2"}}
+	asked := false
+	res, err := Shrinker{Test: func(_ context.Context, c *sim.Decisions) (Outcome, error) {
+		o := Outcome{Fails: len(c.Faults) == 2 && c.Plan.Punctual && c.Seed != d.Seed, Faults: slices.Clone(c.Faults)}
+		for i := range o.Faults {
+			if f := &o.Faults[i]; f.Leader {
+				asked, f.Leader, f.Member = true, false, "m3"
+			}
+		}
+		return o, nil
+	}}.Run(t.Context(), d)
+	require.NoError(t, err)
+	assert.True(t, asked)
+	assert.Equal(t, []string{"m3", "m1"}, []string{res.Decisions.Faults[0].Member, res.Decisions.Faults[1].Member})
+	assert.False(t, res.Decisions.Faults[0].Leader)
+	assert.Equal(t, "m2", d.Faults[0].Member, "the log given stays as it is")
 }
 
 // Operations go one by one, too, and keep to their client when others go.
@@ -248,15 +320,36 @@ func TestLeavesUpgrades(t *testing.T) {
 	assert.Equal(t, []int64{5e9, sim.Never, 6e9, 0, 7e9}, d.Plan.Upgrades, "the log given stays as it is")
 }
 
-// What is taken away is told as it goes.
+// What is taken away is told as it goes: single operations when all else has settled, and then it goes round again.
 func TestTells(t *testing.T) {
 	var told []string
+	need := needs(nil, "cas", 1)
+	d := drawn(3, 5)
+	d.Plan.Workloads = []sim.Work{{Name: "cas", Clients: 2}}
 	_, err := Shrinker{
-		Test: needs(nil, "", 0),
-		Tell: func(p Progress) { told = append(told, p.What) },
-	}.Run(t.Context(), drawn(3, 5))
+		Operations: []int{4, 4, 9},
+		Test: func(ctx context.Context, c *sim.Decisions) (Outcome, error) {
+			o, err := need(ctx, c)
+			// That there is a bulk, and as much to do as at first, matters until the last operation is gone.
+			o.Fails = o.Fails && (leftOut(c, 0, 3) || c.Plan.BulkBytes == d.Plan.BulkBytes && !leftOut(c, 0, 1))
+			// So does one fault until the run is shorter.
+			o.Fails = o.Fails && (len(c.Faults) > 0 || c.Plan.EndNanos < d.Plan.EndNanos)
+			o.Operations = []int{4, 4, 9}
+			return o, err
+		},
+		Tell: func(p Progress) {
+			if told = append(told, p.What); p.What == "single operations" {
+				assert.Empty(t, p.Smallest.Faults)
+			}
+		},
+	}.Run(t.Context(), d)
 	require.NoError(t, err)
-	assert.Equal(t, []string{"faults", "schedule", "clients", "operations", "members", "time"}, slices.Compact(told)[:6])
+	told = slices.Compact(told)
+	first := slices.Index(told, "single operations")
+	round := []string{"faults", "what is special in the schedule", "clients", "operations", "members", "time"}
+	assert.Equal(t, round, told[:len(round)])
+	assert.NotContains(t, told[len(round):first], "members", "all was taken")
+	assert.Contains(t, told[first:], "operations", "it goes round again")
 }
 
 // readBack tells whether a log can be read and would be played.
