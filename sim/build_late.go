@@ -15,6 +15,10 @@ import (
 // 33 ms, or a power of two between them, drawn evenly. For others it is as if it were still ready: what it was woken with stays
 // its own. Who polls the network for all others never is late, nor are the runtime's own.
 //
+// What a goroutine sleeps with is allocated at its first sleep, and an allocation may begin a collection, which waits on a channel
+// and a semaphore of its own. In the midst of a wait that is not finished that would lose what the goroutine has with its own
+// channels: so it is allocated while the goroutine keeps its thread, where none is begun.
+//
 // The host tells a process by the environment variable of lateVariable how often: "16" is one time in 16. Without it nothing is
 // drawn for this, and nobody is late.
 var late = []patch.Edit{
@@ -37,10 +41,21 @@ var late = []patch.Edit{
 		New: `	// can't do anything that might move the G between Ms here.
 	mcall(park_m)
 	if lateOneIn != 0 && reason >= waitReasonSelect && reason <= waitReasonSyncWaitGroupWait && cheaprandn(lateOneIn) == 0 {
-		param := gp.param
-		timeSleep(int64(cheaprandn(1 << (14 + cheaprandn(12)))))
-		gp.param = param
+		beLate(gp)
 	}
+}
+
+func beLate(gp *g) {
+	if gp.timer == nil {
+		mp := acquirem()
+		t := new(timer)
+		t.init(goroutineReady, gp)
+		gp.timer = t
+		releasem(mp)
+	}
+	param := gp.param
+	timeSleep(int64(cheaprandn(1 << (14 + cheaprandn(12)))))
+	gp.param = param
 }
 
 // lateOneIn is of how many who are woken one is late, 0: nobody is.

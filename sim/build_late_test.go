@@ -87,6 +87,67 @@ func TestTheWokenAreLate(t *testing.T) {
 	}
 }
 
+// collected has many goroutines be late for the first time when a collection is due, the first of the process, by whatever
+// allocates next; and waits in every way in which a goroutine has something of its own that was left with a channel.
+const collected = `package main
+
+import (
+	"fmt"
+	"runtime"
+	"runtime/debug"
+	"time"
+)
+
+func main() {
+	debug.SetGCPercent(-1)
+	bell, other := make(chan int), make(chan int)
+	const each = 500
+	woken := 0
+	var kept [][]byte
+	for range each {
+		go func() {
+			<-bell
+			woken++
+			kept = append(kept, make([]byte, 100)) // it may begin here
+		}()
+		go func() {
+			select {
+			case <-bell:
+			case <-other:
+			}
+			woken++
+		}()
+	}
+	for range 64 {
+		runtime.Gosched() // until they wait
+	}
+	held := make([]byte, 16<<20)
+	debug.SetGCPercent(100)
+	for range 2 * each {
+		bell <- 1
+	}
+	var m runtime.MemStats
+	for woken < 2*each {
+		time.Sleep(time.Millisecond)
+	}
+	runtime.GC() // ends the one that is under way
+	runtime.ReadMemStats(&m)
+	runtime.KeepAlive(held)
+	fmt.Println(woken, m.NumGC-m.NumForcedGC, len(held))
+}
+`
+
+// Who is late need not have slept before: what it sleeps with is made then, and making it begins no collection, which would wait
+// on a channel in the midst of the wait that has not been finished.
+func TestLateWhenACollectionIsDue(t *testing.T) {
+	run := buildSaying(t, collected, false)
+	for seed := range int64(5) {
+		said := run(seed, lateVariable, "1")
+		assert.Equal(t, "1000", said[0])
+		assert.NotEqual(t, "0", said[1], "no collection")
+	}
+}
+
 // Each life of a member has a share of its own, of every order of magnitude.
 func TestLatenessIsDrawnForEachLife(t *testing.T) {
 	drawn := map[string]bool{}
