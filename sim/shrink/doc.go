@@ -5,7 +5,8 @@
 // operations, members, time, single operations. Faults, clients and single operations go by delta debugging (Zeller and
 // Hildebrandt, Simplifying and Isolating Failure-Inducing Input, 2002): halves first, then smaller and smaller parts, at last one
 // by one; rates and times by halves. It goes round until nothing goes any more, so that of the faults and clients that are left
-// each single one is needed. Single operations are many and cost a run each: they come when all else has settled, and then it goes round again.
+// each single one is needed. Single operations are many and cost a run each: they come when all else has settled, and then it
+// goes round again.
 //
 // A client may be needed for no better reason than that without it everything happens a little earlier, and so may operations
 // and a schedule: hence with fewer of them a few other seeds are tried, too, under the same plan and the same faults.
